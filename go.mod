@@ -1,0 +1,15 @@
+module github.com/rowan-embeddings/rowan
+
+go 1.26.5
+
+require (
+	github.com/goccy/go-yaml v1.19.2
+	github.com/gomlx/compute v0.1.6
+	github.com/gomlx/gomlx v0.28.8
+	github.com/pkg/errors v0.9.1
+	github.com/urfave/cli/v3 v3.14.0
+	go.uber.org/goleak v1.3.0
+	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f
+	golang.org/x/sys v0.49.0
+	pgregory.net/rapid v1.3.0
+)
