@@ -1,0 +1,38 @@
+package kernel
+
+import "fmt"
+
+// rowsFit panics unless each of idx names a slab row whose first need numbers
+// exist: what the assembly reads and writes is settled here, before it runs.
+//
+// The scan for the largest number is vectorised and reads the indices once,
+// 8 KiB of them for every 0.1 ms of rows: it costs less than 1 % of a call.
+func rowsFit(slab []float32, stride, need int, idx []uint32) {
+	if len(idx) == 0 {
+		return
+	}
+	top := int(maxIndex(idx))
+	if need < 1 || stride < need || len(slab) < need || top > (len(slab)-need)/stride {
+		panic(fmt.Sprintf("kernel: row %d of %d numbers at stride %d lies outside a slab of %d numbers",
+			top, need, stride, len(slab)))
+	}
+}
+
+// blockFits panics unless x has at least rows*width numbers.
+func blockFits(name string, x []float32, rows, width int) {
+	if width < 1 || len(x)/width < rows {
+		panic(fmt.Sprintf("kernel: %s needs %d rows of %d numbers, got %d numbers", name, rows, width, len(x)))
+	}
+}
+
+// bagsFit panics unless offsets never decrease and end within n indices.
+func bagsFit(offsets []int64, n int) {
+	for i := 1; i < len(offsets); i++ {
+		if offsets[i] < offsets[i-1] {
+			panic(fmt.Sprintf("kernel: offset %d is %d, less than %d before it", i, offsets[i], offsets[i-1]))
+		}
+	}
+	if used := uint64(offsets[len(offsets)-1] - offsets[0]); used > uint64(n) {
+		panic(fmt.Sprintf("kernel: offsets name %d indices, got %d", used, n))
+	}
+}

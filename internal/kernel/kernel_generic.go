@@ -1,0 +1,159 @@
+package kernel
+
+import "math"
+
+// The reference: plain loops that every other path must equal bit for bit. A
+// product that is added is converted to float32 first, which forbids the
+// compiler to fuse the two.
+
+func maxIndexGo(idx []uint32) uint32 {
+	top := uint32(0)
+	for _, i := range idx {
+		top = max(top, i)
+	}
+	return top
+}
+
+func poolSumGo(out []float32, width int, slab []float32, stride int, idx []uint32, offsets []int64, weights []float32) {
+	for b := range len(offsets) - 1 {
+		sum := out[b*width:][:width]
+		for i := offsets[b] - offsets[0]; i < offsets[b+1]-offsets[0]; i++ {
+			row := slab[int(idx[i])*stride:][:width]
+			if weights == nil {
+				addRow(sum, row)
+			} else {
+				addScaledRow(sum, row, weights[i])
+			}
+		}
+	}
+}
+
+func addRow(sum, row []float32) {
+	for j, x := range row {
+		sum[j] += x
+	}
+}
+
+func addScaledRow(sum, row []float32, weight float32) {
+	for j, x := range row {
+		sum[j] += float32(weight * x)
+	}
+}
+
+func gatherGo(out []float32, width int, slab []float32, stride int, idx []uint32) {
+	for i, r := range idx {
+		copy(out[i*width:][:width], slab[int(r)*stride:])
+	}
+}
+
+func scatterGo(slab []float32, stride, width int, idx []uint32, in []float32) {
+	for i, r := range idx {
+		copy(slab[int(r)*stride:][:width], in[i*width:])
+	}
+}
+
+func divRowsGo(x []float32, width int, div []float32) {
+	for i, d := range div {
+		row := x[i*width:][:width]
+		for j := range row {
+			row[j] /= d
+		}
+	}
+}
+
+func scaleRowsGo(x []float32, width int, scale []float32) {
+	for i, s := range scale {
+		row := x[i*width:][:width]
+		for j := range row {
+			row[j] *= s
+		}
+	}
+}
+
+func dotGo(a, b []float32) float32 {
+	var lane [16]float32
+	for i, x := range a {
+		lane[i%16] += float32(x * b[i])
+	}
+	return tree(&lane)
+}
+
+// tree adds the lanes: 8 to 8, 4 to 4, 2 to 2, 1 to 1.
+func tree(lane *[16]float32) float32 {
+	for half := 8; half > 0; half /= 2 {
+		for j := range half {
+			lane[j] += lane[j+half]
+		}
+	}
+	return lane[0]
+}
+
+func sumSquaresGo(dst, x []float32, width int) {
+	for i := range dst {
+		row := x[i*width:][:width]
+		dst[i] = dotGo(row, row)
+	}
+}
+
+func sgdGo(slab []float32, stride, width int, rows []uint32, grads []float32, lr float32) {
+	for i, r := range rows {
+		row := slab[int(r)*stride:][:width]
+		for j, g := range grads[i*width:][:width] {
+			row[j] -= float32(lr * g)
+		}
+	}
+}
+
+func adagradGo(slab []float32, stride, width int, rows []uint32, grads []float32, lr, eps float32) {
+	for i, r := range rows {
+		row := slab[int(r)*stride:][:2*width]
+		w, acc := row[:width], row[width:]
+		for j, g := range grads[i*width:][:width] {
+			acc[j] += float32(g * g)
+			w[j] -= float32(lr*g) / sqrt(acc[j]+eps)
+		}
+	}
+}
+
+func rowWiseAdagradGo(slab []float32, stride, width int, rows []uint32, grads []float32, lr, eps float32) {
+	for i, r := range rows {
+		row := slab[int(r)*stride:][:width+1]
+		g := grads[i*width:][:width]
+		row[width] += dotGo(g, g) / float32(width)
+		step := lr / (sqrt(row[width]) + eps)
+		for j := range g {
+			row[j] -= float32(step * g[j])
+		}
+	}
+}
+
+func adamGo(slab []float32, stride, width int, rows []uint32, grads []float32, s AdamStep) {
+	for i, r := range rows {
+		adamRowGo(slab[int(r)*stride:], width, grads[i*width:][:width], s)
+	}
+}
+
+func adamRowGo(row []float32, width int, grad []float32, s AdamStep) {
+	w, m, v := row[:width], row[width:2*width], row[2*width:3*width]
+	keep1, keep2 := 1-s.Beta1, 1-s.Beta2
+	for j, g := range grad {
+		m[j] += float32((g - m[j]) * keep1)
+		v[j] += float32((float32(g*g) - v[j]) * keep2)
+		w[j] -= float32(m[j]*s.Alpha) / (sqrt(v[j]) + s.Eps)
+	}
+}
+
+func adamDecayGo(row []float32, width int, alphas []float32, beta1, beta2, eps float32) {
+	w, m, v := row[:width], row[width:2*width], row[2*width:3*width]
+	keep1, keep2 := 1-beta1, 1-beta2
+	for _, alpha := range alphas {
+		for j := range w {
+			m[j] += float32((0 - m[j]) * keep1)
+			v[j] += float32((0 - v[j]) * keep2)
+			w[j] -= float32(m[j]*alpha) / (sqrt(v[j]) + eps)
+		}
+	}
+}
+
+// sqrt is rounded once: a float64 has more than twice the digits of a float32.
+func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
