@@ -1,0 +1,56 @@
+// Package suggest finds the known name that a mistyped one was meant to be,
+// for error messages.
+package suggest
+
+import "fmt"
+
+// Nearest returns the name in known with the smallest edit distance to got,
+// the first of them if several are as near. It returns "" when none is near:
+// when more than a third of the longer name's bytes, and more than one, would
+// have to change.
+func Nearest(got string, known []string) string {
+	best, found := 0, ""
+	for _, name := range known {
+		d := distance(got, name)
+		if d <= max(1, max(len(got), len(name))/3) && (found == "" || d < best) {
+			best, found = d, name
+		}
+	}
+	return found
+}
+
+// Hint returns `; did you mean "name"?` for the nearest known name, or "" when
+// none is near. It is made to be appended to a message.
+func Hint(got string, known []string) string {
+	if name := Nearest(got, known); name != "" {
+		return fmt.Sprintf("; did you mean %q?", name)
+	}
+	return ""
+}
+
+// distance counts the single-byte insertions, deletions, replacements and
+// swaps of neighbours that turn a into b (optimal string alignment).
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+differ(a[i-1], b[j-1]))
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
+
+func differ(x, y byte) int {
+	if x == y {
+		return 0
+	}
+	return 1
+}
