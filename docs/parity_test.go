@@ -1,0 +1,198 @@
+// Package docs_test checks the pages of this folder that a program can check.
+package docs_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// row is a line of parity.md's tables.
+type row struct {
+	line                                 int
+	id, thing, rowan, name, state, proof string
+}
+
+const tableHead = "| id | thing | Rowan | Go name | state | proof |"
+
+var (
+	idForm   = regexp.MustCompile(`^([ABC])-(\d{3})$`)
+	funcForm = regexp.MustCompile(`(?m)^func ((?:Test|Example|Fuzz|Benchmark)\w*)\(`)
+)
+
+func TestParity(t *testing.T) {
+	text, err := os.ReadFile("parity.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proofs, err := testFunctions(os.DirFS(".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(proofs) == 0 {
+		t.Fatal("found no test functions above the docs folder")
+	}
+	rows, faults := parse(string(text))
+	faults = append(faults, check(rows, proofs)...)
+	for _, f := range faults {
+		t.Errorf("parity.md: %s", f)
+	}
+	done := 0
+	for _, r := range rows {
+		if r.state == "done" {
+			done++
+		}
+	}
+	t.Logf("%d of %d rows are done", done, len(rows))
+}
+
+// TestParityCaught checks the checker: each page has one fault.
+func TestParityCaught(t *testing.T) {
+	head := tableHead + "\n|---|---|---|---|---|---|\n"
+	proofs := map[string]bool{"TestLookup": true, "ExampleTable": true}
+	for _, c := range []struct{ name, page, want string }{
+		{"open", head + "| A-001 | x | the same | `N` | open | |\n", ""},
+		{"done", head + "| A-001 | x | the same | `N` | done | `TestLookup`, ExampleTable |\n", ""},
+		{"subtest", head + "| A-001 | x | the same | `N` | done | TestLookup/ragged |\n", ""},
+		{"a table per system", head + "| A-001 | x | y | `N` | open | |\n\n" + head + "| B-001 | x | y | `N` | open | |\n", ""},
+		{"other tables", "| a | b |\n|---|---|\n| 1 | 2 |\n" + head + "| A-001 | x | y | `N` | open | |\n", ""},
+		{"cells", head + "| A-001 | x | the same | open | |\n", "line 3 has 5 cells, want 6"},
+		{"empty cell", head + "| A-001 | x | | `N` | open | |\n", "A-001 (line 3) has an empty cell"},
+		{"id", head + "| A-1 | x | y | `N` | open | |\n", `id "A-1" (line 3)`},
+		{"twice", head + "| A-001 | x | y | `N` | open | |\n| A-001 | z | y | `N` | open | |\n", "A-001 (line 4) follows A-001, want A-002"},
+		{"gap", head + "| A-001 | x | y | `N` | open | |\n| A-003 | z | y | `N` | open | |\n", "A-003 (line 4) follows A-001, want A-002"},
+		{"state", head + "| A-001 | x | y | `N` | half | |\n", `state "half"`},
+		{"done without proof", head + "| A-001 | x | y | `N` | done | |\n", "is done without a proof"},
+		{"open with proof", head + "| A-001 | x | y | `N` | open | TestLookup |\n", "is open and has a proof"},
+		{"proof gone", head + "| A-001 | x | y | `N` | done | TestGone |\n", "TestGone, which no test of this module defines"},
+		{"proof half gone", head + "| A-001 | x | y | `N` | done | TestLookup, TestGone |\n", "TestGone, which no test"},
+		{"no rows", "nothing\n", "has no rows"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rows, faults := parse(c.page)
+			faults = append(faults, check(rows, proofs)...)
+			switch {
+			case c.want == "" && len(faults) > 0:
+				t.Errorf("a good page is refused: %q", faults)
+			case c.want != "" && (len(faults) == 0 || !strings.Contains(faults[0], c.want)):
+				t.Errorf("faults = %q, want one that says %q", faults, c.want)
+			}
+		})
+	}
+}
+
+// parse reads the rows below each table head of parity.md.
+func parse(text string) (rows []row, faults []string) {
+	inTable := false
+	for i, line := range strings.Split(text, "\n") {
+		switch {
+		case line == tableHead:
+			inTable = true
+			continue
+		case !strings.HasPrefix(line, "|"):
+			inTable = false
+			continue
+		case !inTable || strings.HasPrefix(line, "|---"):
+			continue
+		}
+		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "|"), "|"), "|")
+		if len(cells) != 6 {
+			faults = append(faults, fmt.Sprintf("line %d has %d cells, want 6", i+1, len(cells)))
+			continue
+		}
+		for j := range cells {
+			cells[j] = strings.TrimSpace(cells[j])
+		}
+		rows = append(rows, row{i + 1, cells[0], cells[1], cells[2], cells[3], cells[4], cells[5]})
+	}
+	if len(rows)+len(faults) == 0 {
+		faults = append(faults, "has no rows")
+	}
+	return rows, faults
+}
+
+// check returns a sentence for each fault of rows; proofs are the test
+// functions that exist.
+func check(rows []row, proofs map[string]bool) []string {
+	var faults []string
+	last := map[string]string{} // by system, the id before
+	for _, r := range rows {
+		where := fmt.Sprintf("%s (line %d)", r.id, r.line)
+		if m := idForm.FindStringSubmatch(r.id); m == nil {
+			faults = append(faults, fmt.Sprintf("id %q (line %d) is not like A-001", r.id, r.line))
+		} else {
+			if want := following(m[1], last[m[1]]); r.id != want {
+				faults = append(faults, fmt.Sprintf("%s follows %s, want %s", where, last[m[1]], want))
+			}
+			last[m[1]] = r.id
+		}
+		if slices.Contains([]string{r.thing, r.rowan, r.name}, "") {
+			faults = append(faults, where+" has an empty cell")
+		}
+		faults = append(faults, checkState(r, where, proofs)...)
+	}
+	return faults
+}
+
+func following(system, id string) string {
+	if id == "" {
+		return system + "-001"
+	}
+	n, err := strconv.Atoi(id[2:])
+	if err != nil {
+		panic(err) // idForm has matched it
+	}
+	return fmt.Sprintf("%s-%03d", system, n+1)
+}
+
+func checkState(r row, where string, proofs map[string]bool) []string {
+	switch {
+	case r.state != "open" && r.state != "done":
+		return []string{fmt.Sprintf("%s has state %q, want open or done", where, r.state)}
+	case r.state == "open" && r.proof != "":
+		return []string{where + " is open and has a proof"}
+	case r.state == "open":
+		return nil
+	case r.proof == "":
+		return []string{where + " is done without a proof"}
+	}
+	var faults []string
+	for name := range strings.SplitSeq(r.proof, ",") {
+		name, _, _ = strings.Cut(strings.Trim(name, " `"), "/")
+		if !proofs[name] {
+			faults = append(faults, fmt.Sprintf("%s is proved by %s, which no test of this module defines", where, name))
+		}
+	}
+	return faults
+}
+
+// testFunctions returns the names of all test functions below fsys.
+func testFunctions(fsys fs.FS) (map[string]bool, error) {
+	names := map[string]bool{}
+	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && p != "." && strings.HasPrefix(path.Base(p), ".") {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(p, "_test.go") {
+			return nil
+		}
+		src, err := fs.ReadFile(fsys, p)
+		if err != nil {
+			return err
+		}
+		for _, m := range funcForm.FindAllSubmatch(src, -1) {
+			names[string(m[1])] = true
+		}
+		return nil
+	})
+	return names, err
+}
