@@ -98,12 +98,15 @@ func MkdirAll(f FS, name string) error {
 	return f.SyncDir(parent)
 }
 
-// RemoveAll deletes a file, or a directory with all that is in it. A name that
-// is not there is no error.
-func RemoveAll(f FS, name string) error {
-	info, err := f.Stat(name)
-	if err == nil && info.Dir {
-		err = removeEntries(f, name)
+// RemoveDir deletes a directory and the files in it. It does not go down: a
+// directory inside that holds something is an error. A name that is not there
+// is no error.
+func RemoveDir(f FS, name string) error {
+	names, err := f.ReadDir(name)
+	for _, n := range names {
+		if err == nil {
+			err = f.Remove(filepath.Join(name, n))
+		}
 	}
 	if err == nil {
 		err = f.Remove(name)
@@ -112,19 +115,6 @@ func RemoveAll(f FS, name string) error {
 		return nil
 	}
 	return err
-}
-
-func removeEntries(f FS, dir string) error {
-	names, err := f.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		if err := RemoveAll(f, filepath.Join(dir, n)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // ReadFile returns the bytes of a file of at most limit bytes; a longer one is

@@ -1,0 +1,150 @@
+package format
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// MaxStride is the most numbers that a row may have, slots included. It is far
+// above any embedding, and keeps the size of a block within 64-bit arithmetic.
+const MaxStride = 1 << 20
+
+// MaxSlots is the most slots that a row may have.
+const MaxSlots = 64
+
+// Unknown is the Rows of a header that is written before the rows are counted,
+// as when a table is exported while it is trained. The footer has the count.
+const Unknown = -1
+
+// Slot is a piece of optimiser state that each row carries after its weights.
+type Slot struct {
+	// Name is at most 1,024 bytes of UTF-8: "accumulator".
+	Name string
+	// Width is the number of float32, at least 1.
+	Width int
+}
+
+// Header says what a table file holds.
+type Header struct {
+	// Name is the table's, at most 1,024 bytes of UTF-8.
+	Name string
+	// KeyType is the type of the keys.
+	KeyType tensor.KeyType
+	// Width is the number of weights a row has, at least 1.
+	Width int
+	// Slots lie behind the weights, in this order and without padding.
+	Slots []Slot
+	// Seed is the seed of the table's first values.
+	Seed uint64
+	// HasLast says that each row comes with the step of its last update.
+	HasLast bool
+	// Rows is the number of rows in the file, or Unknown.
+	Rows int64
+}
+
+// Stride returns the numbers of a row: weights and slots.
+func (h *Header) Stride() int {
+	n := h.Width
+	for _, s := range h.Slots {
+		n += s.Width
+	}
+	return n
+}
+
+// check returns what keeps h from being written, in words, or "".
+func (h *Header) check() error {
+	if h.KeyType > tensor.String {
+		return invalid("key type %v", h.KeyType)
+	}
+	if h.Rows < Unknown {
+		return invalid("row count %d: it must be at least 0, or Unknown", h.Rows)
+	}
+	if len(h.Slots) > MaxSlots {
+		return invalid("%d slots, at most %d", len(h.Slots), MaxSlots)
+	}
+	if err := checkName("table", h.Name); err != nil {
+		return err
+	}
+	left := MaxStride
+	for i, w := range append([]Slot{{"weights", h.Width}}, h.Slots...) {
+		if w.Width < 1 || w.Width > left {
+			return invalid("width %d of %q: a row must have at least 1 number of it, and %d of all", w.Width, w.Name, MaxStride)
+		}
+		if left -= w.Width; i == 0 {
+			continue
+		}
+		if err := checkName("slot", w.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkName(of, name string) error {
+	if len(name) > maxName || !utf8.ValidString(name) {
+		return invalid("name %.40q of a %s: it must be UTF-8 of at most %d bytes, got %d", name, of, maxName, len(name))
+	}
+	return nil
+}
+
+const (
+	dtypeFloat32 = 0
+	flagLast     = 1
+)
+
+// append appends the body of the header, without preamble and CRC:
+//
+//	key type u8 | dtype u8 | flags u8 | 0 u8 | width u32 | rows i64 | seed u64 |
+//	slots u32 | name | (slot width u32 | slot name) …
+func (h *Header) append(b []byte) []byte {
+	le := binary.LittleEndian
+	flags := byte(0)
+	if h.HasLast {
+		flags |= flagLast
+	}
+	b = append(b, byte(h.KeyType), dtypeFloat32, flags, 0)
+	b = le.AppendUint32(b, uint32(h.Width))
+	b = le.AppendUint64(b, uint64(h.Rows))
+	b = le.AppendUint64(b, h.Seed)
+	b = le.AppendUint32(b, uint32(len(h.Slots)))
+	b = appendName(b, h.Name)
+	for _, s := range h.Slots {
+		b = le.AppendUint32(b, uint32(s.Width))
+		b = appendName(b, s.Name)
+	}
+	return b
+}
+
+func appendName(b []byte, s string) []byte {
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(s)))
+	return append(b, s...)
+}
+
+// parseHeader is the inverse of append. at is the offset of body in the file.
+func parseHeader(body []byte, at int64) (Header, error) {
+	p := parser{b: body, at: at}
+	h := Header{KeyType: tensor.KeyType(p.u8("key type"))}
+	dtype, flags, zero := p.u8("dtype"), p.u8("flags"), p.u8("padding")
+	h.Width = int(p.u32("width"))
+	h.Rows = int64(p.u64("rows"))
+	h.Seed = p.u64("seed")
+	slots := p.u32("slot count")
+	h.Name = p.name("table name")
+	h.HasLast = flags&flagLast != 0
+	if dtype != dtypeFloat32 || flags&^flagLast != 0 || zero != 0 {
+		p.fail("dtype %d, flags %#x, padding %d: this version knows dtype 0, flag 1 and no padding", dtype, flags, zero)
+	}
+	for i := uint32(0); i < slots && p.err == nil; i++ {
+		h.Slots = append(h.Slots, Slot{Width: int(p.u32("slot width")), Name: p.name("slot name")})
+	}
+	p.end()
+	if p.err != nil {
+		return Header{}, p.err
+	}
+	if err := h.check(); err != nil {
+		return Header{}, corrupt(at, "header: %v", err)
+	}
+	return h, nil
+}

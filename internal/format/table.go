@@ -1,0 +1,281 @@
+package format
+
+import (
+	"encoding/binary"
+	"io"
+	"math"
+
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// MaxBlockRows is the most rows of a block: with the usual 64 to 256 numbers a
+// row, a block is 1 to 4 MB, enough for the disk and little in memory.
+const MaxBlockRows = 4096
+
+// Block is some rows of a table, with their keys. Lengths are those of [Block.Len].
+type Block struct {
+	// Keys are the keys of a table of int64, int32 (sign-extended) or uint64.
+	Keys []uint64
+	// Strings are the keys of a table of strings; any bytes will do.
+	Strings []string
+	// Last is the step of each row's last update, where the header has HasLast.
+	Last []int64
+	// Rows holds Header.Stride numbers a row: weights, then slots.
+	Rows []float32
+}
+
+// Len returns the number of rows.
+func (b *Block) Len() int { return len(b.Keys) + len(b.Strings) }
+
+// TableWriter writes a table file, a block after the other. It makes a few
+// large writes a block and is not safe for concurrent use.
+type TableWriter struct {
+	h      Header
+	out    sink
+	rows   int64
+	closed bool
+	lens   []uint32
+	text   []byte
+}
+
+// NewTableWriter begins a file on w. A header that a file cannot hold is ErrInvalid.
+func NewTableWriter(w io.Writer, h Header) (*TableWriter, error) {
+	if err := h.check(); err != nil {
+		return nil, err
+	}
+	t := &TableWriter{h: h, out: sink{w: w}}
+	t.out.preamble(tableMagic, h.append(nil))
+	return t, t.out.err
+}
+
+// WriteBlock writes the rows of b, 1 to MaxBlockRows of them, and keeps nothing
+// of it. A block that does not fit the header is ErrInvalid, with nothing
+// written; after an error of the underlying writer every call returns it.
+func (t *TableWriter) WriteBlock(b *Block) error {
+	if t.closed {
+		return invalid("a block after Close")
+	}
+	if err := t.h.checkBlock(b); err != nil {
+		return err
+	}
+	if t.h.KeyType == tensor.String {
+		if err := t.layStrings(b.Strings); err != nil {
+			return err
+		}
+		t.out.write32(uint32(b.Len()), uint32(4*len(t.lens)+len(t.text)))
+		writeNumbers(&t.out, t.lens)
+		t.out.write(t.text)
+	} else {
+		t.out.write32(uint32(b.Len()), uint32(8*b.Len()))
+		writeNumbers(&t.out, b.Keys)
+	}
+	writeNumbers(&t.out, b.Last)
+	writeNumbers(&t.out, b.Rows)
+	t.out.end()
+	t.rows += int64(b.Len())
+	return t.out.err
+}
+
+// layStrings puts keys into t.lens and t.text.
+func (t *TableWriter) layStrings(keys []string) error {
+	t.lens, t.text = t.lens[:0], t.text[:0]
+	for _, k := range keys {
+		if len(k) > maxText-len(t.text) {
+			return invalid("the keys of a block have more than %d bytes: write fewer rows a block", maxText)
+		}
+		t.lens = append(t.lens, uint32(len(k)))
+		t.text = append(t.text, k...)
+	}
+	return nil
+}
+
+// maxText is the most bytes of the string keys of a block: with their lengths
+// they fit 31 bits.
+const maxText = math.MaxInt32 - 4*MaxBlockRows
+
+// Close ends the file with its footer; it does not close the underlying writer.
+// Rows that are not as many as the header promised are ErrInvalid, and leave a
+// file without a footer.
+func (t *TableWriter) Close() error {
+	if t.closed || t.out.err != nil {
+		return t.out.err
+	}
+	t.closed = true
+	if t.h.Rows != Unknown && t.h.Rows != t.rows {
+		t.out.err = invalid("the header of table %q promised %d rows, %d were written", t.h.Name, t.h.Rows, t.rows)
+		return t.out.err
+	}
+	t.out.footer(uint64(t.rows))
+	return t.out.err
+}
+
+func (h *Header) checkBlock(b *Block) error {
+	n, last := b.Len(), 0
+	if n < 1 || n > MaxBlockRows {
+		return invalid("a block of %d rows: it must have 1 to %d", n, MaxBlockRows)
+	}
+	if strings := h.KeyType == tensor.String; strings && len(b.Keys) > 0 || !strings && len(b.Strings) > 0 {
+		return invalid("%d numeric and %d string keys in a table of %v", len(b.Keys), len(b.Strings), h.KeyType)
+	}
+	if h.HasLast {
+		last = n
+	}
+	if len(b.Last) != last {
+		return invalid("%d last steps for %d rows, expected %d", len(b.Last), n, last)
+	}
+	if len(b.Rows) != n*h.Stride() {
+		return invalid("%d numbers for %d rows of %d", len(b.Rows), n, h.Stride())
+	}
+	return h.checkKeys(b.Keys)
+}
+
+func (h *Header) checkKeys(keys []uint64) error {
+	if h.KeyType != tensor.Int32 {
+		return nil
+	}
+	for _, k := range keys {
+		if k != uint64(int64(int32(k))) {
+			return invalid("key %d in a table of int32", int64(k))
+		}
+	}
+	return nil
+}
+
+// TableReader reads a table file, a block after the other. Not safe for
+// concurrent use.
+type TableReader struct {
+	h     Header
+	in    source
+	rows  int64
+	err   error
+	block Block
+	lens  []uint32
+	text  []byte
+}
+
+// NewTableReader reads the header of a table file from r, which it reads in
+// small pieces too: wrap a file in a [bufio.Reader].
+func NewTableReader(r io.Reader) (*TableReader, error) {
+	t := &TableReader{in: source{r: r}}
+	body, err := t.in.preamble(tableMagic, "table")
+	if err != nil {
+		return nil, err
+	}
+	t.h, err = parseHeader(body, preambleSize)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Header returns what the file says it holds. Its Rows is a claim until Next
+// has returned io.EOF: do not reserve memory for it unseen.
+func (t *TableReader) Header() Header { return t.h }
+
+// Next returns the next block, which is valid until the next call; only its
+// strings are the caller's to keep. After the last block it returns io.EOF, and
+// only if the footer agrees with what was read. After an error every call
+// returns it.
+func (t *TableReader) Next() (*Block, error) {
+	if t.err == nil {
+		t.err = t.next()
+	}
+	if t.err != nil {
+		return nil, t.err
+	}
+	return &t.block, nil
+}
+
+func (t *TableReader) next() error {
+	start := t.in.off
+	if err := t.in.read(t.in.small[:4], "next block or footer"); err != nil {
+		return err
+	}
+	n := binary.LittleEndian.Uint32(t.in.small[:4])
+	if n == 0 {
+		return t.end()
+	}
+	if n > MaxBlockRows {
+		return corrupt(start, "a block of %d rows, at most %d", n, MaxBlockRows)
+	}
+	if int64(n)*int64(t.h.Stride()) > math.MaxInt/4 {
+		return corrupt(start, "a block of %d rows of %d numbers is more than this machine can address", n, t.h.Stride())
+	}
+	if t.h.Rows != Unknown && t.rows+int64(n) > t.h.Rows {
+		return corrupt(start, "more rows than the %d of the header", t.h.Rows)
+	}
+	if err := t.readBlock(int(n)); err != nil {
+		return err
+	}
+	if err := t.h.checkKeys(t.block.Keys); err != nil {
+		return corrupt(start, "%v", err)
+	}
+	t.rows += int64(n)
+	return nil
+}
+
+func (t *TableReader) readBlock(n int) (err error) {
+	if err := t.readKeys(n); err != nil {
+		return err
+	}
+	if t.h.HasLast {
+		if t.block.Last, err = readNumbers(&t.in, t.block.Last, n, "last steps"); err != nil {
+			return err
+		}
+	}
+	if t.block.Rows, err = readNumbers(&t.in, t.block.Rows, n*t.h.Stride(), "rows"); err != nil {
+		return err
+	}
+	return t.in.end("block")
+}
+
+func (t *TableReader) readKeys(n int) (err error) {
+	at := t.in.off
+	if err := t.in.read(t.in.small[:4], "size of the keys"); err != nil {
+		return err
+	}
+	size := binary.LittleEndian.Uint32(t.in.small[:4])
+	if t.h.KeyType == tensor.String {
+		return t.readStrings(n, size, at)
+	}
+	if size != uint32(8*n) {
+		return corrupt(at, "%d keys of 8 bytes in %d bytes", n, size)
+	}
+	t.block.Keys, err = readNumbers(&t.in, t.block.Keys, n, "keys")
+	return err
+}
+
+// readStrings reads n lengths and then the text of all keys, size bytes together.
+func (t *TableReader) readStrings(n int, size uint32, at int64) (err error) {
+	if t.lens, err = readNumbers(&t.in, t.lens, n, "lengths of keys"); err != nil {
+		return err
+	}
+	total := uint64(0)
+	for _, l := range t.lens {
+		total += uint64(l)
+	}
+	if total > maxText || uint64(size) != total+uint64(4*n) {
+		return corrupt(at, "%d keys of %d bytes together, with their lengths in %d bytes", n, total, size)
+	}
+	if t.text, err = readNumbers(&t.in, t.text, int(total), "keys"); err != nil {
+		return err
+	}
+	// One string for all keys: an allocation a block, not a key.
+	text := string(t.text)
+	t.block.Strings = t.block.Strings[:0]
+	for _, l := range t.lens {
+		t.block.Strings = append(t.block.Strings, text[:l])
+		text = text[l:]
+	}
+	return nil
+}
+
+func (t *TableReader) end() error {
+	if t.h.Rows != Unknown && t.h.Rows != t.rows {
+		return corrupt(t.in.off-4, "the header promised %d rows, the file ends after %d", t.h.Rows, t.rows)
+	}
+	if err := t.in.footer(uint64(t.rows), "rows"); err != nil {
+		return err
+	}
+	return io.EOF
+}
