@@ -1,0 +1,5 @@
+//go:build darwin && !slab_heap
+
+package slab
+
+var bigPage = smallPage
