@@ -80,10 +80,10 @@ func (m *Map) FindOrInsert(hash uint64, next uint32) (row uint32, existed bool) 
 	return next, false
 }
 
-// Insert finds keys of one stripe and gives the absent ones the rows in free, in
+// Insert finds keys and gives the absent ones the rows in free, in
 // order: the key at hashes[added[j]] got free[j], for j < n. When free runs out,
 // the other absent keys are left out and get None.
-func (m *Map) Insert(stripe int, hashes []uint64, rows, free, added []uint32) (n int) {
+func (m *Map) Insert(hashes []uint64, rows, free, added []uint32) (n int) {
 	m.Find(hashes, rows)
 	for i, h := range hashes {
 		if rows[i] == None && n < len(free) {

@@ -57,7 +57,7 @@ func (s *Strings) FindOrInsert(hash uint64, key string, next uint32) (row uint32
 }
 
 // Insert is Map.Insert for strings.
-func (s *Strings) Insert(stripe int, hashes []uint64, keys []string, rows, free, added []uint32) (n int, err error) {
+func (s *Strings) Insert(hashes []uint64, keys []string, rows, free, added []uint32) (n int, err error) {
 	s.Find(hashes, keys, rows)
 	for i, h := range hashes {
 		if rows[i] == None && n < len(free) {
@@ -103,8 +103,8 @@ func (s *Strings) All(stripe int) iter.Seq2[string, uint32] {
 	}
 }
 
-// String returns the key that a row belongs to.
-func (s *Strings) String(row uint32) (key string, ok bool) { key, ok = s.keys[row]; return key, ok }
+// Key returns the key that a row belongs to.
+func (s *Strings) Key(row uint32) (key string, ok bool) { key, ok = s.keys[row]; return key, ok }
 
 // Reserve makes room for n keys in all.
 func (s *Strings) Reserve(n int) {}
