@@ -1,3 +1,5 @@
+//go:build noasm || !amd64
+
 package kernel
 
 // Path returns the name of the instruction set in use: "avx512", "avx2" or "go".

@@ -3,7 +3,6 @@ package kernel
 // Dot returns the sum of a[i]*b[i], added over the fixed tree of 16 lanes. b
 // must be as long as a.
 func Dot(a, b []float32) float32 {
-	blockFits("b", b, 1, max(len(a), 1))
 	return dot(a, b[:len(a)])
 }
 

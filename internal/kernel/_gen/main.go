@@ -1,0 +1,49 @@
+// Command gen writes the assembly of package kernel: every function once for
+// AVX2 and once for AVX-512, from one description.
+//
+//	go run . -pkg kernel -out ../kernel_amd64.s -stubs ../stubs_amd64.go
+//
+// What differs between the two instruction sets is in isa.go. The loops are in
+// pool.go, copy.go, rows.go and update.go. The same input gives the same bytes.
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+)
+
+func main() {
+	ConstraintExpr("!noasm")
+	maskTable()
+	maxIndex()
+	for _, s := range []isa{avx2{}, avx512{}} {
+		pool(s, false)
+		pool(s, true)
+		gather(s)
+		scatter(s)
+		dot(s)
+		sumSquares(s)
+		scaleRows(s)
+		divRows(s)
+		sgd(s)
+		adagrad(s)
+		rowWiseAdagrad(s)
+		adam(s)
+		adamDecay(s)
+	}
+	Generate()
+}
+
+// function begins an assembly function and its stub.
+func function(s isa, name, signature, doc string) {
+	TEXT(name+s.suffix(), 0, "func("+signature+")")
+	Doc(name + s.suffix() + " is " + name + "Go " + doc + ".")
+	Pragma("noescape")
+}
+
+// label makes a name that is unique within the current function.
+type label struct{ prefix string }
+
+func (l label) of(name string) operand.LabelRef { return operand.LabelRef(l.prefix + name) }
+
+func (l label) place(name string) { Label(string(l.of(name))) }
