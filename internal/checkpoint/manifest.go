@@ -3,8 +3,10 @@ package checkpoint
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 
 	"github.com/rowan-embeddings/rowan/internal/vfs"
 )
@@ -85,6 +87,9 @@ func (m *manifest) check() error {
 func (c *Checkpoint) readManifest() error {
 	name := c.path(manifestName)
 	b, err := vfs.ReadFile(c.fs, name, maxManifest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c.damaged(manifestName, err)
+	}
 	if err != nil {
 		return fmt.Errorf("checkpoint: the manifest cannot be read: %w", err)
 	}

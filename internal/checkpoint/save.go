@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,14 +64,22 @@ func (s *Store) save(ctx context.Context, step int64, meta any, write func(*Writ
 	return s.commit(name)
 }
 
-// next returns the path of the checkpoint to be saved, without unsure.
+// next returns the path of the checkpoint to be saved, without unsure. Before
+// the first it syncs the name of the directory itself, which may have been made
+// by a process that was killed, or by a person.
 func (s *Store) next() (string, error) {
 	ns, _, err := s.numbers()
-	n := int64(1)
-	if len(ns) > 0 {
-		n = ns[len(ns)-1] + 1
+	if err != nil {
+		return "", err
 	}
-	return filepath.Join(s.dir, dirName(n)), err
+	if len(ns) > 0 {
+		return filepath.Join(s.dir, dirName(ns[len(ns)-1]+1)), nil
+	}
+	// Who may write in a directory may lack the right to open the one above.
+	if err := s.fs.SyncDir(filepath.Dir(s.dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return "", fmt.Errorf("checkpoint: %w", err)
+	}
+	return filepath.Join(s.dir, dirName(1)), nil
 }
 
 // commit makes the directory a checkpoint. If the rename fails nothing has
@@ -105,7 +114,7 @@ func (w *Writer) fill(m *manifest, write func(*Writer) error) (err error) {
 	if err := w.fs.Mkdir(w.dir); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	defer func() { err = errors.Join(err, w.abandon()) }()
+	defer w.abandon()
 	if err := write(w); err != nil {
 		return err
 	}
@@ -160,7 +169,7 @@ func (w *Writer) manifest(m *manifest) error {
 }
 
 // abandon closes the files that write left open, so that they can be removed.
-func (w *Writer) abandon() error {
+func (w *Writer) abandon() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, f := range w.files {
@@ -169,7 +178,6 @@ func (w *Writer) abandon() error {
 			_ = f.f.Close() // the save has failed already, for a better reason
 		}
 	}
-	return nil
 }
 
 // Create makes a file of the checkpoint. Writes are buffered; Close flushes and

@@ -62,14 +62,25 @@ func (s *Store) numbers() (complete []int64, leftovers []string, err error) {
 // files. Without one the error is ErrNone. A damaged one is an error and not
 // passed over: [Store.List] and [Store.At] find an earlier one.
 func (s *Store) Latest() (*Checkpoint, error) {
-	ns, _, err := s.numbers()
-	if err != nil {
-		return nil, err
+	for {
+		ns, _, err := s.numbers()
+		if err != nil {
+			return nil, err
+		}
+		if len(ns) == 0 {
+			return nil, fmt.Errorf("%w in %s", ErrNone, s.dir)
+		}
+		n := ns[len(ns)-1]
+		if c, err := open(s.fs, s.dir, n); err == nil || !s.gone(n) {
+			return c, err
+		}
 	}
-	if len(ns) == 0 {
-		return nil, fmt.Errorf("%w in %s", ErrNone, s.dir)
-	}
-	return open(s.fs, s.dir, ns[len(ns)-1])
+}
+
+// gone says that a checkpoint was pruned after its number was read.
+func (s *Store) gone(n int64) bool {
+	_, err := s.fs.Stat(filepath.Join(s.dir, dirName(n)))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // List returns the checkpoints in the order they were saved. With those that
@@ -82,12 +93,12 @@ func (s *Store) List() ([]*Checkpoint, error) {
 	var list []*Checkpoint
 	var damaged []error
 	for _, n := range ns {
-		c, err := open(s.fs, s.dir, n)
-		if err != nil {
+		switch c, err := open(s.fs, s.dir, n); {
+		case err == nil:
+			list = append(list, c)
+		case !s.gone(n):
 			damaged = append(damaged, err)
-			continue
 		}
-		list = append(list, c)
 	}
 	return list, errors.Join(damaged...)
 }
