@@ -168,20 +168,20 @@ func rowWiseAdagrad(slab []float32, stride, width int, rows []uint32, grads []fl
 func adam(slab []float32, stride, width int, rows []uint32, grads []float32, s AdamStep) {
 	switch active {
 	case pathAVX512:
-		adamAVX512(slab, stride, width, rows, grads, s.Alpha, 1-s.Beta1, 1-s.Beta2, s.Eps)
+		adamAVX512(slab, stride, width, rows, grads, s.Alpha, float32(1-s.Beta1), float32(1-s.Beta2), s.Eps)
 	case pathAVX2:
-		adamAVX2(slab, stride, width, rows, grads, s.Alpha, 1-s.Beta1, 1-s.Beta2, s.Eps)
+		adamAVX2(slab, stride, width, rows, grads, s.Alpha, float32(1-s.Beta1), float32(1-s.Beta2), s.Eps)
 	default:
 		adamGo(slab, stride, width, rows, grads, s)
 	}
 }
 
-func adamDecay(row []float32, width int, alphas []float32, beta1, beta2, eps float32) {
+func adamDecay(row []float32, width int, alphas []float32, beta1, beta2 float64, eps float32) {
 	switch active {
 	case pathAVX512:
-		adamDecayAVX512(row, width, alphas, 1-beta1, 1-beta2, eps)
+		adamDecayAVX512(row, width, alphas, float32(1-beta1), float32(1-beta2), eps)
 	case pathAVX2:
-		adamDecayAVX2(row, width, alphas, 1-beta1, 1-beta2, eps)
+		adamDecayAVX2(row, width, alphas, float32(1-beta1), float32(1-beta2), eps)
 	default:
 		adamDecayGo(row, width, alphas, beta1, beta2, eps)
 	}

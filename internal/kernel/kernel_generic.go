@@ -135,7 +135,7 @@ func adamGo(slab []float32, stride, width int, rows []uint32, grads []float32, s
 
 func adamRowGo(row []float32, width int, grad []float32, s AdamStep) {
 	w, m, v := row[:width], row[width:2*width], row[2*width:3*width]
-	keep1, keep2 := 1-s.Beta1, 1-s.Beta2
+	keep1, keep2 := float32(1-s.Beta1), float32(1-s.Beta2)
 	for j, g := range grad {
 		m[j] += float32((g - m[j]) * keep1)
 		v[j] += float32((float32(g*g) - v[j]) * keep2)
@@ -143,9 +143,9 @@ func adamRowGo(row []float32, width int, grad []float32, s AdamStep) {
 	}
 }
 
-func adamDecayGo(row []float32, width int, alphas []float32, beta1, beta2, eps float32) {
+func adamDecayGo(row []float32, width int, alphas []float32, beta1, beta2 float64, eps float32) {
 	w, m, v := row[:width], row[width:2*width], row[2*width:3*width]
-	keep1, keep2 := 1-beta1, 1-beta2
+	keep1, keep2 := float32(1-beta1), float32(1-beta2)
 	for _, alpha := range alphas {
 		for j := range w {
 			m[j] += float32((0 - m[j]) * keep1)

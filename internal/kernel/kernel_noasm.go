@@ -43,6 +43,6 @@ func adam(slab []float32, stride, width int, rows []uint32, grads []float32, s A
 	adamGo(slab, stride, width, rows, grads, s)
 }
 
-func adamDecay(row []float32, width int, alphas []float32, beta1, beta2, eps float32) {
+func adamDecay(row []float32, width int, alphas []float32, beta1, beta2 float64, eps float32) {
 	adamDecayGo(row, width, alphas, beta1, beta2, eps)
 }

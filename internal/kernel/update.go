@@ -37,8 +37,10 @@ func RowWiseAdagrad(slab []float32, stride, width int, rows []uint32, grads []fl
 type AdamStep struct {
 	// Alpha is lr*sqrt(1-Beta2^t)/(1-Beta1^t), where t counts steps from 1.
 	Alpha float32
-	// Beta1 and Beta2 are the decay rates of the two moments.
-	Beta1, Beta2 float32
+	// Beta1 and Beta2 are the decay rates of the two moments. They are float64
+	// because the loop needs 1-Beta, rounded to float32 once, as Keras rounds
+	// it: from a float32 0.999 the difference would be 1.3e-5 off.
+	Beta1, Beta2 float64
 	// Eps keeps the divisor from zero.
 	Eps float32
 }
@@ -46,8 +48,8 @@ type AdamStep struct {
 // Adam takes one step of Adam on each of the given rows, in Keras' form. A slab
 // row is the weights, then as many first and as many second moments:
 //
-//	m += (g-m) * (1-Beta1)
-//	v += (g*g-v) * (1-Beta2)
+//	m += (g-m) * float32(1-Beta1)
+//	v += (g*g-v) * float32(1-Beta2)
 //	w -= m*Alpha / (sqrt(v)+Eps)
 func Adam(slab []float32, stride, width int, rows []uint32, grads []float32, s AdamStep) {
 	updateFits(slab, stride, width, 3*width, rows, grads)
@@ -57,7 +59,7 @@ func Adam(slab []float32, stride, width int, rows []uint32, grads []float32, s A
 // AdamDecay takes one step of Adam with zero gradient on one row for each of
 // alphas, in order: what a row that was absent from len(alphas) batches missed.
 // It gives the bits of as many calls of [Adam]. The row is laid out as there.
-func AdamDecay(row []float32, width int, alphas []float32, beta1, beta2, eps float32) {
+func AdamDecay(row []float32, width int, alphas []float32, beta1, beta2 float64, eps float32) {
 	blockFits("row", row, 3, width)
 	adamDecay(row, width, alphas, beta1, beta2, eps)
 }
