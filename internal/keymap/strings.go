@@ -1,67 +1,184 @@
 package keymap
 
 import (
-	"hash/fnv"
+	"fmt"
 	"iter"
+	"strings"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/rowan-embeddings/rowan/internal/slab"
 )
 
-// HashString hashes a string, the same in every process and build.
-func HashString(s string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(s))
-	return Hash(h.Sum64())
-}
-
-// Strings takes strings to row numbers, and back.
+// Strings takes strings to row numbers and row numbers back to strings. A [Map]
+// finds the row by the hash alone, the row tells where its key lies, and the key
+// is compared there:
+//
+//	hash ──► index (Map) ──► row ──► places[row] ──► text: row│length│bytes
+//
+// Each arrow is a cache miss of a cold key, and a block of keys makes each step
+// together, so that the misses overlap.
+//
+// The Map knows one row for a hash. Should two strings have the same one, the
+// second goes into a built-in map by its bytes, the twins: at a thousand million
+// keys one pair is to be expected in forty tables, and strings may be made so.
+//
+// The locking is that of Map. Callers pass HashString of each key, or another
+// hash if they always pass the same one.
 type Strings struct {
-	stripes []map[string]uint32
-	index   *Map
-	keys    map[uint32]string
+	index  *Map
+	places *slab.Slab // eight bytes a row: where its record lies in text, or 0
+	text   *slab.Slab // chunks of records
+	parts  []part
 }
 
-// NewStrings returns an empty map.
+// part is what a stripe of Strings has beside its part of the index.
+type part struct {
+	open  uint32          // the chunk that takes new records, or slab.None
+	twins map[string]twin // keys whose hash the index gives to another key; nil nearly always
+	_     [48]byte
+}
+
+// twin is a key that the index does not know.
+type twin struct {
+	hash uint64
+	row  uint32
+}
+
+// NewStrings returns an empty map. The error wraps ErrOptions or is the
+// system's.
 func NewStrings(o Options) (*Strings, error) {
 	index, err := New(o)
 	if err != nil {
 		return nil, err
 	}
-	s := &Strings{index: index, stripes: make([]map[string]uint32, index.Stripes())}
-	return s, s.Clear()
+	s := &Strings{index: index, parts: make([]part, index.Stripes())}
+	return s, s.start()
+}
+
+func (s *Strings) start() (err error) {
+	for i := range s.parts {
+		s.parts[i].open, s.parts[i].twins = slab.None, nil
+	}
+	if s.places, err = slab.New(slab.Options{Stride: placeBytes / 4}); err != nil {
+		return err
+	}
+	s.text, err = slab.New(slab.Options{Stride: chunkBytes / 4})
+	return err
 }
 
 // Stripes returns the number of stripes.
-func (s *Strings) Stripes() int { return len(s.stripes) }
+func (s *Strings) Stripes() int { return len(s.parts) }
 
 // Stripe returns the stripe of a hash.
 func (s *Strings) Stripe(hash uint64) int { return s.index.Stripe(hash) }
 
-// Find fills rows[i] with the row of keys[i], or None.
+// Len returns the number of keys. It reads all stripes.
+func (s *Strings) Len() int {
+	n := 0
+	for i := range s.parts {
+		n += s.LenStripe(i)
+	}
+	return n
+}
+
+// LenStripe returns the number of keys in a stripe.
+func (s *Strings) LenStripe(stripe int) int {
+	return s.index.LenStripe(stripe) + len(s.parts[stripe].twins)
+}
+
+// Find fills rows[i] with the row of keys[i], whose hash is hashes[i], or None.
+// keys and rows must be as long as hashes. It allocates nothing.
 func (s *Strings) Find(hashes []uint64, keys []string, rows []uint32) {
-	for i, h := range hashes {
-		row, ok := s.stripes[s.Stripe(h)][keys[i]]
-		if !ok {
-			row = None
+	for len(hashes) > block {
+		s.findBlock(hashes[:block], keys, rows)
+		hashes, keys, rows = hashes[block:], keys[block:], rows[block:]
+	}
+	s.findBlock(hashes, keys, rows)
+}
+
+// findBlock looks all keys up in the index, then reads all places, then all
+// lengths, then compares.
+func (s *Strings) findBlock(hashes []uint64, keys []string, rows []uint32) {
+	rows, keys = rows[:len(hashes)], keys[:len(hashes)]
+	s.index.findBlock(hashes, rows)
+	var at [block]uint64
+	var length [block]int
+	for i, row := range rows {
+		if row != None {
+			at[i] = s.place(row)
 		}
-		rows[i] = row
+	}
+	for i, row := range rows {
+		if row != None {
+			length[i] = s.length(at[i])
+		}
+	}
+	for i, row := range rows {
+		if row != None && (length[i] != len(keys[i]) || s.record(at[i]) != keys[i]) {
+			rows[i] = s.twin(hashes[i], keys[i])
+		}
 	}
 }
 
-// FindOrInsert returns the row of a key, which becomes next if it is absent.
+// twin returns the row of a key whose hash the index gives to another, or None.
+func (s *Strings) twin(hash uint64, key string) uint32 {
+	if t, ok := s.parts[s.Stripe(hash)].twins[key]; ok {
+		return t.row
+	}
+	return None
+}
+
+// Get returns the row of a key, or None.
+func (s *Strings) Get(hash uint64, key string) uint32 {
+	row := s.index.Get(hash)
+	if row == None || s.record(s.place(row)) == key {
+		return row
+	}
+	return s.twin(hash, key)
+}
+
+// FindOrInsert returns the row of a key. If the key is absent it becomes next,
+// which must not be None and not be another key's. It keeps a copy of the key
+// and changes the stripe of the hash. The error wraps ErrLong, or slab.ErrFull or
+// the system's if there is no memory; the map is then as it was.
 func (s *Strings) FindOrInsert(hash uint64, key string, next uint32) (row uint32, existed bool, err error) {
-	m := s.stripes[s.Stripe(hash)]
-	if row, ok := m[key]; ok {
+	if row = s.Get(hash, key); row != None {
 		return row, true, nil
 	}
-	m[key], s.keys[next] = next, key
+	p := &s.parts[s.Stripe(hash)]
+	if err := s.write(p, next, key); err != nil {
+		return None, false, err
+	}
+	if _, taken := s.index.FindOrInsert(hash, next); taken {
+		if p.twins == nil {
+			p.twins = make(map[string]twin)
+		}
+		p.twins[strings.Clone(key)] = twin{hash: hash, row: next}
+	}
 	return next, false, nil
 }
 
-// Insert is Map.Insert for strings.
+// Insert finds keys, in any stripes, and gives the absent ones the rows in free,
+// as [Map.Insert] does. After an error, which is one of FindOrInsert's, the keys
+// before it are in, n counts those that came in, and the rest of rows is not
+// filled.
 func (s *Strings) Insert(hashes []uint64, keys []string, rows, free, added []uint32) (n int, err error) {
-	s.Find(hashes, keys, rows)
-	for i, h := range hashes {
-		if rows[i] == None && n < len(free) {
-			row, existed, _ := s.FindOrInsert(h, keys[i], free[n])
+	for start := 0; start < len(hashes); start += block {
+		end := min(start+block, len(hashes))
+		s.findBlock(hashes[start:end], keys[start:end], rows[start:end])
+		for i := start; i < end; i++ {
+			if rows[i] != None {
+				continue
+			}
+			if n == len(free) { // an earlier one of this block may still have come in
+				rows[i] = s.Get(hashes[i], keys[i])
+				continue
+			}
+			row, existed, err := s.FindOrInsert(hashes[i], keys[i], free[n])
+			if err != nil {
+				return n, fmt.Errorf("key %d of %d: %w", i, len(keys), err)
+			}
 			rows[i] = row
 			if !existed {
 				added[n] = uint32(i)
@@ -72,54 +189,119 @@ func (s *Strings) Insert(hashes []uint64, keys []string, rows, free, added []uin
 	return n, nil
 }
 
-// Delete removes a key and returns its row.
+// Delete removes a key and returns its row, or None and false if it is absent.
+// It changes the stripe of the hash.
 func (s *Strings) Delete(hash uint64, key string) (row uint32, ok bool) {
-	m := s.stripes[s.Stripe(hash)]
-	row, ok = m[key]
-	delete(m, key)
-	return row, ok
-}
-
-// Len returns the number of keys.
-func (s *Strings) Len() int {
-	n := 0
-	for i := range s.stripes {
-		n += s.LenStripe(i)
+	p := &s.parts[s.Stripe(hash)]
+	row = s.index.Get(hash)
+	switch {
+	case row == None:
+		return None, false
+	case s.record(s.place(row)) == key:
+		s.index.Delete(hash)
+		s.promote(p, hash)
+	default:
+		t, ok := p.twins[key]
+		if !ok {
+			return None, false
+		}
+		row = t.row
+		delete(p.twins, key)
 	}
-	return n
+	s.erase(p, row)
+	return row, true
 }
 
-// LenStripe returns the number of keys in a stripe.
-func (s *Strings) LenStripe(stripe int) int { return len(s.stripes[stripe]) }
+// promote tells the index of another key with a hash that it no longer has.
+func (s *Strings) promote(p *part, hash uint64) {
+	for key, t := range p.twins {
+		if t.hash == hash {
+			s.index.FindOrInsert(hash, t.row)
+			delete(p.twins, key)
+			return
+		}
+	}
+}
 
-// All yields the keys of a stripe and their rows.
+// All yields copies of the keys of a stripe, and their rows, in no order that
+// means anything. The stripe must not be changed meanwhile.
 func (s *Strings) All(stripe int) iter.Seq2[string, uint32] {
 	return func(yield func(string, uint32) bool) {
-		for k, row := range s.stripes[stripe] {
-			if !yield(k, row) {
+		more := true
+		s.index.stripes[stripe].each(func(_ uint64, row uint32) bool {
+			more = yield(strings.Clone(s.record(s.place(row))), row)
+			return more
+		})
+		for key, t := range s.parts[stripe].twins {
+			if !more || !yield(key, t.row) {
 				return
 			}
 		}
 	}
 }
 
-// Key returns the key that a row belongs to.
-func (s *Strings) Key(row uint32) (key string, ok bool) { key, ok = s.keys[row]; return key, ok }
-
-// Reserve makes room for n keys in all.
-func (s *Strings) Reserve(n int) {}
-
-// Clear removes all keys.
-func (s *Strings) Clear() error {
-	for i := range s.stripes {
-		s.stripes[i] = map[string]uint32{}
+// Key returns a copy of the key that has a row, or false if none has. It reads
+// the stripe of that key: a caller who does not know it locks all.
+func (s *Strings) Key(row uint32) (key string, ok bool) {
+	if uint64(row)*(placeBytes/4) >= uint64(len(s.places.Data())) {
+		return "", false
 	}
-	s.keys = map[uint32]string{}
-	return nil
+	at := s.place(row)
+	if at == 0 {
+		return "", false
+	}
+	return strings.Clone(s.record(at)), true
 }
 
-// Bytes returns the memory that the map takes.
-func (s *Strings) Bytes() int64 { return int64(s.Len()) * 64 }
+// Reserve lays stripes that are still empty out for n keys in all. It touches
+// all stripes.
+func (s *Strings) Reserve(n int) { s.index.Reserve(n) }
 
-// Close gives the memory back.
-func (s *Strings) Close() error { return s.index.Close() }
+// Clear removes all keys and gives their memory back. It touches all stripes.
+// The error is the system's.
+func (s *Strings) Clear() error {
+	if err := s.Close(); err != nil {
+		return err
+	}
+	return s.start()
+}
+
+// Close gives the memory back. The map must not be used afterwards.
+func (s *Strings) Close() error {
+	if err := s.index.Close(); err != nil {
+		return err
+	}
+	if err := s.places.Close(); err != nil {
+		return err
+	}
+	return s.text.Close()
+}
+
+// Bytes returns the memory that the map takes, in and outside the Go heap. It
+// reads all stripes.
+func (s *Strings) Bytes() int64 {
+	const perTwin = 64
+	n := s.index.Bytes() + s.places.Bytes() + s.text.Bytes()
+	for i := range s.parts {
+		n += int64(unsafe.Sizeof(part{})) + int64(len(s.parts[i].twins))*perTwin
+	}
+	return n
+}
+
+// HugePages returns how many of the map's bytes the system backs with huge pages
+// at this moment.
+func (s *Strings) HugePages() int64 {
+	return s.index.HugePages() + s.places.HugePages() + s.text.HugePages()
+}
+
+// place returns where the record of a row lies. Rows of other stripes may be
+// written meanwhile, and compaction asks about rows that have gone to another
+// stripe: hence the atomic.
+func (s *Strings) place(row uint32) uint64 { return atomic.LoadUint64(s.placeOf(row)) }
+
+func (s *Strings) setPlace(row uint32, at uint64) { atomic.StoreUint64(s.placeOf(row), at) }
+
+func (s *Strings) placeOf(row uint32) *uint64 {
+	base := unsafe.Pointer(unsafe.SliceData(s.places.Data()))
+	return (*uint64)(unsafe.Add(base, uintptr(row)*placeBytes))
+}
