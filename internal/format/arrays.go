@@ -55,7 +55,23 @@ func (a *Array) check(seen map[string]bool) error {
 	if n := len(a.Values.Shape()); n > maxRank {
 		return invalid("array %q has %d dimensions, at most %d", a.Name, n, maxRank)
 	}
+	if !addressable(a.Values.Shape()) {
+		return invalid("array %q has shape %v, larger than memory has addresses", a.Name, a.Values.Shape())
+	}
 	return nil
+}
+
+// addressable says that the dimensions, from the left up to any of them, hold
+// no more float32 than an int can count bytes of.
+func addressable(shape []int) bool {
+	count := 1
+	for _, d := range shape {
+		if d < 0 || d > math.MaxInt/4 || d > 0 && count > math.MaxInt/4/d {
+			return false
+		}
+		count *= d
+	}
+	return true
 }
 
 // appendHead appends name | rank u32 | dimensions u64 ….
@@ -139,16 +155,20 @@ func parseHead(head []byte, at int64) (string, []int, int, error) {
 	if rank > maxRank {
 		p.fail("%d dimensions, at most %d", rank, maxRank)
 	}
-	shape, count := []int(nil), uint64(1)
+	shape := []int(nil)
 	for i := uint32(0); i < rank && p.err == nil; i++ {
-		d := p.u64("dimension")
-		if d > math.MaxInt/4 || (d > 0 && count > math.MaxInt/4/d) {
-			p.fail("array %q is larger than this machine can address", name)
-			break
-		}
-		count *= d
-		shape = append(shape, int(d))
+		shape = append(shape, int(min(p.u64("dimension"), math.MaxInt)))
+	}
+	if !addressable(shape) {
+		p.fail("array %q has shape %v, larger than memory has addresses", name, shape)
 	}
 	p.end()
-	return name, shape, int(count), p.err
+	if p.err != nil {
+		return "", nil, 0, p.err
+	}
+	count := 1
+	for _, d := range shape {
+		count *= d
+	}
+	return name, shape, count, nil
 }

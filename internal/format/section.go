@@ -116,8 +116,8 @@ func readNumbers[T number](s *source, buf []T, n int, what string) ([]T, error) 
 // end reads the CRC of a section and compares.
 func (s *source) end(what string) error {
 	want := s.crc
-	if err := s.read(s.small[:4], "CRC of "+what); err != nil {
-		return err
+	if err := s.read(s.small[:4], "CRC"); err != nil {
+		return fmt.Errorf("%w of the %s", err, what) // not joined beforehand: that would cost an allocation a block
 	}
 	got := binary.LittleEndian.Uint32(s.small[:4])
 	if got != want {

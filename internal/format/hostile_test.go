@@ -1,0 +1,272 @@
+package format
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"io"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// sealed appends the CRC of a section, as an attacker would.
+func sealed(section []byte) []byte {
+	return binary.LittleEndian.AppendUint32(section, crc32.Checksum(section, castagnoli))
+}
+
+// preamble returns a file's header section with a body of any bytes.
+func preamble(magic string, body []byte) []byte {
+	b := binary.LittleEndian.AppendUint32([]byte(magic), Version)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(body)))
+	return sealed(append(b, body...))
+}
+
+func u32s(v ...uint32) []byte {
+	b := []byte(nil)
+	for _, x := range v {
+		b = binary.LittleEndian.AppendUint32(b, x)
+	}
+	return b
+}
+
+// TestFalseHeaders have good CRCs and bad contents.
+func TestFalseHeaders(t *testing.T) {
+	h := Header{Name: "t", Width: 3, Rows: 1, Slots: []Slot{{"m", 1}}}
+	good := h.append(nil)
+	with := func(at int, b ...byte) []byte { c := slices.Clone(good); copy(c[at:], b); return c }
+	for want, body := range map[string][]byte{
+		"key type needs 1 bytes":            {},
+		"slot name needs 1 bytes":           good[:len(good)-1],
+		"1 bytes more":                      append(slices.Clone(good), 0),
+		"key type KeyType(9)":               with(0, 9),
+		"dtype 1":                           with(1, 1),
+		"flags 0x2":                         with(2, 2),
+		"padding 1":                         with(3, 1),
+		`width 0 of "weights"`:              with(4, 0, 0, 0, 0),
+		"of \"weights\"":                    with(4, 255, 255, 255, 255),
+		"row count":                         with(8, 0, 0, 0, 0, 0, 0, 0, 128),
+		"slot width needs 4 bytes":          with(24, 2),
+		"table name of 4294967295 bytes":    with(28, 255, 255, 255, 255),
+		"it must be UTF-8 of at most 1024 ": with(32, 255),
+	} {
+		_, err := NewTableReader(bytes.NewReader(preamble(tableMagic, body)))
+		if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want ErrCorrupt with %q", err, want)
+		}
+	}
+	if _, err := NewTableReader(bytes.NewReader(preamble(tableMagic, good))); err != nil {
+		t.Errorf("the header that the others come from: %v", err)
+	}
+}
+
+func TestOtherFilesAndVersions(t *testing.T) {
+	array := preamble(arrayMagic, nil)
+	if _, err := NewTableReader(bytes.NewReader(array)); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), `"rowanarr"`) {
+		t.Errorf("an array file as a table: %v", err)
+	}
+	newer := slices.Clone(array)
+	newer[8] = 2
+	if _, err := ReadArrays(bytes.NewReader(newer)); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "version 2, this Rowan reads 1") {
+		t.Errorf("a newer version: %v", err)
+	}
+	long := slices.Clone(array)
+	long[15] = 1
+	if _, err := ReadArrays(bytes.NewReader(long)); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a header of 16 MB: %v", err)
+	}
+	if _, err := ReadArrays(bytes.NewReader(preamble(arrayMagic, []byte{1}))); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("an array file with a header: %v", err)
+	}
+}
+
+// TestFalseCounts claim gigabytes that are not there.
+func TestFalseCounts(t *testing.T) {
+	wide := preamble(tableMagic, (&Header{Width: MaxStride, Rows: math.MaxInt64}).append(nil))
+	text := preamble(tableMagic, (&Header{Width: 1, Rows: Unknown, KeyType: tensor.String}).append(nil))
+	name := appendName(nil, "a")
+	huge := append(append(u32s(uint32(len(name)+4+16)), name...), u32s(2, 1<<20, 0, 1<<20, 0)...)
+	long := make([]byte, 4*4096)
+	for i := range 4096 {
+		binary.LittleEndian.PutUint32(long[4*i:], 1<<18)
+	}
+	for name, file := range map[string][]byte{
+		"rows":     slices.Concat(wide, u32s(4096, 8*4096), make([]byte, 8*4096+100)),
+		"text":     slices.Concat(text, u32s(4096, 4*4096+1<<30), long),
+		"elements": slices.Concat(preamble(arrayMagic, nil), huge),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, table := decode(bytes.NewReader(file), false)
+		_, array := ReadArrays(bytes.NewReader(file))
+		runtime.ReadMemStats(&after)
+		if !errors.Is(table, ErrTruncated) && !errors.Is(array, ErrTruncated) {
+			t.Errorf("%s: %v, %v", name, table, array)
+		}
+		if spent := after.TotalAlloc - before.TotalAlloc; spent > 3<<20 {
+			t.Errorf("%s: a file of %d bytes cost %d", name, len(file), spent)
+		}
+	}
+}
+
+// TestFalseBlocks have counts that contradict each other.
+func TestFalseBlocks(t *testing.T) {
+	numeric := preamble(tableMagic, (&Header{Width: 1, Rows: 1}).append(nil))
+	narrow := preamble(tableMagic, (&Header{Width: 1, Rows: Unknown, KeyType: tensor.Int32}).append(nil))
+	text := preamble(tableMagic, (&Header{Width: 1, Rows: Unknown, KeyType: tensor.String}).append(nil))
+	for want, file := range map[string][]byte{
+		"a block of 4097 rows":      slices.Concat(numeric, u32s(4097, 8)),
+		"more rows than the 1":      slices.Concat(numeric, u32s(2, 16)),
+		"1 keys of 8 bytes in 9":    slices.Concat(numeric, u32s(1, 9)),
+		"promised 1 rows":           slices.Concat(numeric, u32s(0)),
+		"key 4294967296 in a":       slices.Concat(narrow, sealed(u32s(1, 8, 0, 1, 0))),
+		"keys of 3 bytes together":  slices.Concat(text, u32s(2, 12, 1, 2)),
+		"8589934590 bytes together": slices.Concat(text, u32s(2, 6, math.MaxUint32, math.MaxUint32)),
+	} {
+		if _, err := decode(bytes.NewReader(file), false); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want ErrCorrupt with %q", err, want)
+		}
+	}
+}
+
+// TestSteadyState counts allocations: none a block for numbers, one for strings.
+func TestSteadyState(t *testing.T) {
+	for _, test := range []struct {
+		b    Block
+		kind tensor.KeyType
+		want float64
+	}{
+		{Block{Keys: make([]uint64, 100)}, tensor.Int64, 0},
+		{Block{Strings: slices.Repeat([]string{"ab"}, 100)}, tensor.String, 1},
+	} {
+		test.b.Rows, test.b.Last = make([]float32, 800), make([]int64, 100)
+		var file bytes.Buffer
+		file.Grow(1 << 20)
+		w, err := NewTableWriter(&file, Header{Width: 8, Rows: Unknown, HasLast: true, KeyType: test.kind})
+		must(t, err)
+		if n := testing.AllocsPerRun(100, func() { must(t, w.WriteBlock(&test.b)) }); n > 0 {
+			t.Errorf("%v: %v allocations a block written", test.kind, n)
+		}
+		must(t, w.Close())
+		r, err := NewTableReader(&file)
+		must(t, err)
+		read := func() {
+			if _, err := r.Next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := testing.AllocsPerRun(90, read); n > test.want {
+			t.Errorf("%v: %v allocations a block read", test.kind, n)
+		}
+	}
+}
+
+// canonical fails unless a file that decodes encodes to itself.
+func canonical(t *testing.T, file []byte) {
+	got, err := decode(bytes.NewReader(file), false)
+	if err != nil {
+		if !isNamed(err) {
+			t.Errorf("an error without a name: %v", err)
+		}
+		return
+	}
+	again, err := got.encode(false)
+	if err != nil || !bytes.Equal(again, file) {
+		t.Errorf("%v\n% x encodes to\n% x", err, file, again)
+	}
+}
+
+// reseal mends the CRCs of a file as far as it can follow it, so that the fuzzer
+// gets past them.
+func reseal(file []byte) []byte {
+	b := slices.Clone(file)
+	chain := uint32(0)
+	seal := func(from, to int) bool {
+		if to+4 > len(b) || to < from {
+			return false
+		}
+		binary.LittleEndian.PutUint32(b[to:], crc32.Checksum(b[from:to], castagnoli))
+		chain = crc32.Update(chain, castagnoli, b[to:to+4])
+		return true
+	}
+	if len(b) < preambleSize {
+		return b
+	}
+	n := int(binary.LittleEndian.Uint32(b[12:]))
+	at := preambleSize + n
+	if n > maxHeader || !seal(0, at) {
+		return b
+	}
+	h, err := parseHeader(b[preambleSize:at], 0)
+	if err != nil {
+		return b
+	}
+	for at += 4; at+8 <= len(b); {
+		rows, keys := int(binary.LittleEndian.Uint32(b[at:])), int(binary.LittleEndian.Uint32(b[at+4:]))
+		if rows == 0 {
+			binary.LittleEndian.PutUint32(b[at+4:], chain)
+			seal(at, at+16)
+			break
+		}
+		size := 8 + keys + rows*h.Stride()*4
+		if h.HasLast {
+			size += 8 * rows
+		}
+		if rows > MaxBlockRows || !seal(at, at+size) {
+			break
+		}
+		at += size + 4
+	}
+	return b
+}
+
+func FuzzTable(f *testing.F) {
+	for _, sample := range samples() {
+		file, err := sample.encode(false)
+		must(f, err)
+		if !bytes.Equal(reseal(file), file) {
+			f.Fatal("reseal changes a sound file")
+		}
+		f.Add(file)
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		canonical(t, file)
+		canonical(t, reseal(file))
+	})
+}
+
+func BenchmarkTableWrite(b *testing.B) { benchmarkWrite(b, false) }
+
+func BenchmarkTableWritePortable(b *testing.B) { benchmarkWrite(b, true) }
+
+func benchmarkWrite(b *testing.B, portable bool) {
+	block := Block{Keys: make([]uint64, MaxBlockRows), Rows: make([]float32, 64*MaxBlockRows)}
+	w, err := NewTableWriter(io.Discard, Header{Width: 64, Rows: Unknown})
+	must(b, err)
+	w.out.portable = portable
+	b.SetBytes(4 * 64 * MaxBlockRows)
+	for b.Loop() {
+		must(b, w.WriteBlock(&block))
+	}
+}
+
+func BenchmarkTableRead(b *testing.B) {
+	block := Block{Keys: make([]uint64, MaxBlockRows), Rows: make([]float32, 64*MaxBlockRows)}
+	file, err := table{Header{Width: 64, Rows: Unknown}, slices.Repeat([]Block{block}, 16)}.encode(false)
+	must(b, err)
+	b.SetBytes(int64(len(file)))
+	for b.Loop() {
+		r, err := NewTableReader(bytes.NewReader(file))
+		for err == nil {
+			_, err = r.Next()
+		}
+		if err != io.EOF {
+			b.Fatal(err)
+		}
+	}
+}
