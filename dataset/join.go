@@ -62,7 +62,7 @@ func (j *joined) bind(r *reader, at string) error {
 			continue
 		}
 		if err := v.addMissing(); err != nil {
-			return configError(fmt.Sprintf("%s.columns[%d].default", at, i), "the join is optional, so a %s needs a default: %v", v.describe(), err)
+			return configError(fmt.Sprintf("%s.columns[%d].default", at, i), "the join is optional, so column %s needs a default: %v", column.Name, err)
 		}
 	}
 	return nil

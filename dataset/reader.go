@@ -79,7 +79,7 @@ func (c *Config) open(f *File) (*reader, error) {
 func (r *reader) start(f *File) error {
 	text, err := plainText(r.file.(io.Reader))
 	if err != nil {
-		return &ParseError{Path: r.path, Err: err}
+		return &ParseError{Path: r.path, Err: explain(err)}
 	}
 	r.records = newRecords(text, f.separator(), blockSize)
 	if r.names = f.Names; r.names != nil {
@@ -167,7 +167,15 @@ func (r *reader) wrap(column string, err error) error {
 	if err == io.EOF {
 		return err
 	}
-	return &ParseError{Path: r.path, Line: r.records.line, Column: column, Err: err}
+	return &ParseError{Path: r.path, Line: r.records.line, Column: column, Err: explain(err)}
+}
+
+// explain says what the end of a compressed file that comes too early means.
+func explain(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the compressed text is cut off; expected the rest of a gzip file: %w", err)
+	}
+	return err
 }
 
 func (r *reader) close() error { return r.file.Close() }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -207,9 +206,4 @@ func (v *vector) shrink() {
 	v.ints, v.codes = slices.Clip(slices.Clone(v.ints)), slices.Clip(slices.Clone(v.codes))
 	v.floats, v.splits = slices.Clip(slices.Clone(v.floats)), slices.Clip(slices.Clone(v.splits))
 	v.code = nil
-}
-
-// describe names a column for messages.
-func (v *vector) describe() string {
-	return strings.TrimSpace(string(v.spec.Kind) + " column " + v.spec.Name)
 }

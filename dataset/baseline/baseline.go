@@ -102,7 +102,7 @@ func newSide(f *dataset.Frame, rows []uint32, name, field string, l2 *float64, s
 	return s, nil
 }
 
-// defaultEpochs is far more than MovieLens needs (about 10), and little work.
+// defaultEpochs is more than MovieLens needs (54 to settle), and little work.
 const defaultEpochs = 100
 
 func (b *Biases) alternate(rows []uint32, labels []float32, most int) {

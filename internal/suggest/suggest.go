@@ -2,17 +2,21 @@
 // for error messages.
 package suggest
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Nearest returns the name in known with the smallest edit distance to got,
-// the first of them if several are as near. It returns "" when none is near:
-// when more than a third of the longer name's bytes, and more than one, would
-// have to change.
+// the first of them if several are as near. A name is near if got is its
+// beginning, or if at most a third of the longer one's bytes, or one, would
+// have to change. When none is near it returns "".
 func Nearest(got string, known []string) string {
 	best, found := 0, ""
 	for _, name := range known {
 		d := distance(got, name)
-		if d <= max(1, max(len(got), len(name))/3) && (found == "" || d < best) {
+		near := d <= max(1, max(len(got), len(name))/3) || len(got) > 1 && strings.HasPrefix(name, got)
+		if near && (found == "" || d < best) {
 			best, found = d, name
 		}
 	}

@@ -6,7 +6,7 @@ func TestNearest(t *testing.T) {
 	known := []string{"id", "ids", "number", "label", "timestamp"}
 	for _, c := range []struct{ got, want string }{
 		{"lable", "label"}, {"labels", "label"}, {"nubmer", "number"}, {"idz", "id"},
-		{"time", ""}, {"timestmp", "timestamp"}, {"", ""}, {"weight", ""}, {"ids", "ids"},
+		{"time", "timestamp"}, {"t", ""}, {"timestmp", "timestamp"}, {"", ""}, {"weight", ""}, {"ids", "ids"},
 	} {
 		if got := Nearest(c.got, known); got != c.want {
 			t.Errorf("Nearest(%q) = %q, want %q", c.got, got, c.want)
