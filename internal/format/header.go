@@ -38,6 +38,8 @@ type Header struct {
 	Slots []Slot
 	// Seed is the seed of the table's first values.
 	Seed uint64
+	// Step is the number of the last step that the table was trained for, at least 0.
+	Step int64
 	// HasLast says that each row comes with the step of its last update.
 	HasLast bool
 	// Rows is the number of rows in the file, or Unknown.
@@ -60,6 +62,9 @@ func (h *Header) check() error {
 	}
 	if h.Rows < Unknown {
 		return invalid("row count %d: it must be at least 0, or Unknown", h.Rows)
+	}
+	if h.Step < 0 {
+		return invalid("step %d: it must be at least 0", h.Step)
 	}
 	if len(h.Slots) > MaxSlots {
 		return invalid("%d slots, at most %d", len(h.Slots), MaxSlots)
@@ -96,7 +101,7 @@ const (
 
 // append appends the body of the header, without preamble and CRC:
 //
-//	key type u8 | dtype u8 | flags u8 | 0 u8 | width u32 | rows i64 | seed u64 |
+//	key type u8 | dtype u8 | flags u8 | 0 u8 | width u32 | rows i64 | seed u64 | step i64 |
 //	slots u32 | name | (slot width u32 | slot name) …
 func (h *Header) append(b []byte) []byte {
 	le := binary.LittleEndian
@@ -108,6 +113,7 @@ func (h *Header) append(b []byte) []byte {
 	b = le.AppendUint32(b, uint32(h.Width))
 	b = le.AppendUint64(b, uint64(h.Rows))
 	b = le.AppendUint64(b, h.Seed)
+	b = le.AppendUint64(b, uint64(h.Step))
 	b = le.AppendUint32(b, uint32(len(h.Slots)))
 	b = appendName(b, h.Name)
 	for _, s := range h.Slots {
@@ -130,6 +136,7 @@ func parseHeader(body []byte, at int64) (Header, error) {
 	h.Width = int(p.u32("width"))
 	h.Rows = int64(p.u64("rows"))
 	h.Seed = p.u64("seed")
+	h.Step = int64(p.u64("step"))
 	slots := p.u32("slot count")
 	h.Name = p.name("table name")
 	h.HasLast = flags&flagLast != 0

@@ -1,0 +1,129 @@
+package rowan
+
+import (
+	"math"
+	"math/bits"
+
+	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/internal/slab"
+	"github.com/rowan-embeddings/rowan/optim"
+)
+
+// Row numbers with a meaning of their own. Every other number names a slab row.
+const (
+	// rowAbsent: the key has no row; it reads as its first values.
+	rowAbsent = math.MaxUint32 - iota
+	// rowZero: the id reads as zeros, counts in means and is not trained.
+	rowZero
+	// rowSkip: the id is left out, of means too, and is not trained.
+	rowSkip
+	// firstSpecial is the lowest of them.
+	firstSpecial = rowSkip
+)
+
+// core is what a table's locks guard: its rows and the index of their keys.
+// Loading a file or changing the optimizer builds a new core and swaps it in.
+//
+//	one row   weights (width) | slot 0 | slot 1 | … | last step, if kept | padding
+//	          └──────────────────── stride float32s ─────────────────────────────┘
+type core struct {
+	index     index
+	slab      *slab.Slab
+	layout    layout
+	optimizer *optim.Optimizer // nil: the rows carry no state and cannot be trained
+	exact     bool             // missed steps are made up for: the optimizer says so and its rule can
+}
+
+// layout is where things lie in a slab row.
+type layout struct {
+	width  int
+	slots  []optim.Slot
+	state  int // weights and slots together
+	last   int // where the last step lies; -1 if it is not kept
+	stride int
+}
+
+func layoutOf(width int, o *optim.Optimizer, keepLast bool) layout {
+	l := layout{width: width, state: width, last: -1}
+	if o != nil {
+		l.slots = o.Updater.Slots()
+	}
+	for _, s := range l.slots {
+		l.state += slotWidth(s, width)
+	}
+	l.stride = l.state
+	if keepLast {
+		l.last = l.state
+		l.stride++
+	}
+	l.stride = strideFor(l.stride)
+	return l
+}
+
+func slotWidth(s optim.Slot, width int) int {
+	if s.Width == 0 {
+		return width
+	}
+	return s.Width
+}
+
+// strideFor rounds the floats of a row up: whole cache lines where a row fills
+// one, else a power of two, so that no row crosses a line more often than it must.
+func strideFor(n int) int {
+	if n >= 16 {
+		return (n + 15) &^ 15
+	}
+	return 1 << bits.Len(uint(n-1))
+}
+
+// lastStep reads the step that a row was last brought to.
+func (l *layout) lastStep(row []float32) int64 { return int64(math.Float32bits(row[l.last])) }
+
+// setLastStep notes the step that a row has been brought to. Steps are kept in
+// 32 bits: 4 thousand million of them.
+func (l *layout) setLastStep(row []float32, step int64) {
+	row[l.last] = math.Float32frombits(uint32(step))
+}
+
+// row returns slab row r.
+func (c *core) row(r uint32) []float32 {
+	at := int(r) * c.layout.stride
+	return c.slab.Data()[at : at+c.layout.stride : at+c.layout.stride]
+}
+
+// start writes the first values of a new row: weights, slots and last step.
+func (t *Table) start(l *layout, row []float32, stream uint64, step int64) {
+	t.initial(row[:l.width], stream)
+	at := l.width
+	for _, s := range l.slots {
+		end := at + slotWidth(s, l.width)
+		for i := at; i < end; i++ {
+			row[i] = s.Init
+		}
+		at = end
+	}
+	if l.last >= 0 {
+		l.setLastStep(row, step)
+	}
+}
+
+// initial writes the values that a key which has no row reads as.
+func (t *Table) initial(dst []float32, stream uint64) {
+	t.opt.Initializer.Row(dst, stream, t.opt.Fan)
+	t.clipNorm(dst)
+}
+
+// stream stands for key i of a batch in the table's first values.
+func (t *Table) stream(k *keyBatch, i int) uint64 {
+	if k.strs != nil {
+		return initializer.StreamString(t.opt.Seed, t.opt.Name, k.strs[i])
+	}
+	return t.streamOf(k.ints[i])
+}
+
+func (t *Table) streamOf(key uint64) uint64 {
+	return initializer.Stream(t.opt.Seed, t.opt.Name, key)
+}
+
+// rowBits returns the number of bits that the core's row numbers have.
+func (c *core) rowBits() int { return bits.Len(uint(len(c.slab.Data()) / c.layout.stride)) }

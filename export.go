@@ -1,0 +1,186 @@
+package rowan
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/rowan-embeddings/rowan/internal/kernel"
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// Rows is some rows of a table with their keys. It is valid until the next.
+type Rows struct {
+	// Keys are the keys, one-dimensional, of the table's key type.
+	Keys tensor.IDs
+	// Values are the weights, (number of keys, width).
+	Values *tensor.Values
+}
+
+// exportRows is the number of rows that Export and Save handle at a time.
+const exportRows = 4096
+
+// Export yields the rows of the table in ascending order of their keys, some
+// thousands at a time. Rows of an exact optimizer are caught up. The keys are
+// those at the start; a row that is updated while the export goes on comes as
+// it is when it is reached, one that is removed is left out. The caller may use
+// the table between two yields, for writing too.
+func (t *Table) Export(ctx context.Context) iter.Seq2[*Rows, error] {
+	return func(yield func(*Rows, error) bool) {
+		keys, err := t.sortedKeys()
+		if err != nil {
+			yield(nil, fmt.Errorf("table %q: %w", t.opt.Name, err))
+			return
+		}
+		e := exporter{t: t}
+		for from := 0; from < keys.len(); from += exportRows {
+			part := keys.slice(from, min(from+exportRows, keys.len()))
+			if err := ctx.Err(); err == nil {
+				err = e.read(&part)
+			}
+			if err != nil {
+				yield(nil, fmt.Errorf("table %q: %w", t.opt.Name, err))
+				return
+			}
+			if e.out.Keys.Len() > 0 && !yield(&e.out, nil) {
+				return
+			}
+		}
+	}
+}
+
+// exporter copies rows out, a part at a time.
+type exporter struct {
+	t      *Table
+	out    Rows
+	rows   []uint32
+	copies copier
+	kept   keyBatch
+	values tensor.Values
+}
+
+// read copies the rows of keys that the table holds to e.out.
+func (e *exporter) read(keys *keyBatch) error {
+	t := e.t
+	mask := t.hash(keys)
+	t.rlock(mask)
+	defer t.runlock(mask)
+	if t.core == nil {
+		return ErrClosed
+	}
+	e.rows = slices.Grow(e.rows[:0], keys.len())[:keys.len()]
+	t.core.index.find(keys, e.rows)
+	e.keep(keys)
+	stride := e.copies.rows(t, t.core, e.rows)
+	width := t.opt.Width
+	if err := e.values.Reset(len(e.rows), width); err != nil {
+		return err
+	}
+	for i := range e.rows {
+		copy(e.values.Data()[i*width:(i+1)*width], e.copies.copies[i*stride:])
+	}
+	ids, err := e.kept.ids(t.opt.KeyType)
+	e.out = Rows{Keys: ids, Values: &e.values}
+	return err
+}
+
+// keep leaves out the keys that have no row any more.
+func (e *exporter) keep(keys *keyBatch) {
+	e.kept.ints, e.kept.strs = e.kept.ints[:0], e.kept.strs[:0]
+	n := 0
+	for i, r := range e.rows {
+		if r == rowAbsent {
+			continue
+		}
+		e.rows[n] = r
+		n++
+		if keys.strs != nil {
+			e.kept.strs = append(e.kept.strs, keys.strs[i])
+		} else {
+			e.kept.ints = append(e.kept.ints, keys.ints[i])
+		}
+	}
+	e.rows = e.rows[:n]
+}
+
+// ids returns the keys as a one-dimensional batch of the given type.
+func (k *keyBatch) ids(t tensor.KeyType) (tensor.IDs, error) {
+	switch t {
+	case tensor.String:
+		return tensor.NewDense(slices.Clone(k.strs))
+	case tensor.Uint64:
+		return tensor.NewDense(slices.Clone(k.ints))
+	case tensor.Int32:
+		ids := make([]int32, len(k.ints))
+		for i, x := range k.ints {
+			ids[i] = int32(x)
+		}
+		return tensor.NewDense(ids)
+	}
+	ids := make([]int64, len(k.ints))
+	for i, x := range k.ints {
+		ids[i] = int64(x)
+	}
+	return tensor.NewDense(ids)
+}
+
+// sortedKeys returns the keys of the table in ascending order, with room for hashes.
+func (t *Table) sortedKeys() (*keyBatch, error) {
+	t.rlock(allStripes)
+	defer t.runlock(allStripes)
+	if t.core == nil {
+		return nil, ErrClosed
+	}
+	return t.sortKeys(t.core), nil
+}
+
+// sortKeys does sortedKeys under the locks that the caller holds.
+func (t *Table) sortKeys(c *core) *keyBatch {
+	var all keyRows
+	if t.opt.KeyType == tensor.String && t.opt.Rows == 0 {
+		all.keys.strs = []string{}
+	}
+	for s := range stripes {
+		c.index.stripe(s, &all)
+	}
+	k := &all.keys
+	k.hashes = make([]uint64, k.len())
+	if k.strs != nil {
+		slices.Sort(k.strs)
+		return k
+	}
+	var sign uint64
+	if t.opt.KeyType != tensor.Uint64 {
+		sign = 1 << 63
+	}
+	for i := range k.ints {
+		k.ints[i] ^= sign
+	}
+	kernel.RadixSort(k.ints, k.hashes, 0, 64)
+	for i := range k.ints {
+		k.ints[i] ^= sign
+	}
+	return k
+}
+
+// each calls f for every key of a core and its row. All stripes are locked.
+func (t *Table) each(c *core, f func(k *keyBatch, i int, row uint32) error) error {
+	var some keyRows
+	for s := range stripes {
+		some.reset()
+		if t.opt.KeyType == tensor.String && some.keys.strs == nil {
+			some.keys.strs = []string{}
+		}
+		c.index.stripe(s, &some)
+		n := len(some.rows)
+		some.keys.hashes = slices.Grow(some.keys.hashes[:0], n)[:n]
+		t.hash(&some.keys)
+		for i, r := range some.rows {
+			if err := f(&some.keys, i, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package rowan
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync/atomic"
+
+	"github.com/rowan-embeddings/rowan/internal/kernel"
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// Gradients collects what one step has to say about one table: any number of
+// lookups with the gradients of their values, merged before they are applied.
+// It is used by one goroutine at a time, and again for the next step after Reset.
+type Gradients struct {
+	table *Table
+	terms []term
+
+	// Occurrences: the ids of all terms, one after the other, less those that
+	// train nothing. Sorted by stripe.
+	packed  []uint64 // row number << posBits | position
+	scratch []uint64
+	begin   [stripes + 1]int // where each stripe's occurrences begin
+	source  []uint32         // of each position: the row of the gradients that it takes
+	scale   []float32        // of each position: what that is multiplied by; empty if always 1
+	grads   []float32        // gradients of all terms, when there are several
+	norms   []float64        // squared norm of the row that first occurs at a position
+
+	ctx    context.Context
+	step   Step
+	crew   crew
+	next   atomic.Int64
+	errors firstError
+	tools  []*applyTools
+	// measure makes a run add up squared norms and update nothing.
+	measure bool
+}
+
+// term is one lookup and the gradient of its values.
+type term struct {
+	lookup *Lookup
+	grad   []float32
+	first  int // position of its first id among all terms'
+	row    int // its first row among all terms' gradients
+}
+
+// posBits is the room for a position in a packed occurrence: 32 bits are the row's.
+const posBits = 30
+
+// NewGradients returns an empty collection for the table.
+func (t *Table) NewGradients() *Gradients {
+	g := &Gradients{table: t}
+	g.crew.work = g.work
+	return g
+}
+
+// Reset empties g for the next step.
+func (g *Gradients) Reset() {
+	for i := range g.terms {
+		g.terms[i] = term{}
+	}
+	g.terms = g.terms[:0]
+}
+
+// Add adds the gradient of a loss with respect to l.Values(), of the same
+// shape. Lookup and gradient must not change until g has been applied or reset.
+// A gradient that is not finite is ErrNotFinite, and is not added.
+func (g *Gradients) Add(l *Lookup, grad *tensor.Values) error {
+	if l == nil || l.table != g.table || !l.opt.Training {
+		return fmt.Errorf("%w: table %q: gradients need a lookup of this table made with Training: true, in use only once at a time",
+			ErrStale, g.table.opt.Name)
+	}
+	if !slices.Equal(grad.Shape(), l.values.Shape()) {
+		return fmt.Errorf("%w: table %q: the gradient must have the shape of the looked up values, %v, got %v",
+			ErrShape, g.table.opt.Name, l.values.Shape(), grad.Shape())
+	}
+	if err := checkFinite("gradient", grad.Data()); err != nil {
+		return g.table.lookupError(l.opt, err)
+	}
+	next := term{lookup: l, grad: grad.Data()}
+	if n := len(g.terms); n > 0 {
+		before := g.terms[n-1]
+		next.first = before.first + len(before.lookup.rows)
+		next.row = before.row + len(before.grad)/g.table.opt.Width
+	}
+	if next.first+len(l.rows) >= 1<<posBits {
+		return fmt.Errorf("%w: table %q: a step takes at most %d ids, got %d; split the batch",
+			ErrShape, g.table.opt.Name, 1<<posBits-1, next.first+len(l.rows))
+	}
+	g.terms = append(g.terms, next)
+	return nil
+}
+
+// checkFinite reports the first number of x that is NaN or infinite. The fast
+// way looks at the sum of squares, which is finite only if every number is.
+func checkFinite(what string, x []float32) error {
+	if s := kernel.Dot(x, x); s-s == 0 {
+		return nil
+	}
+	for i, v := range x {
+		if v-v != 0 {
+			return fmt.Errorf("%w: %s %d of %d is %v", ErrNotFinite, what, i, len(x), v)
+		}
+	}
+	return nil
+}
+
+var errNoOptimizer = fmt.Errorf("%w: it has no optimizer; give one in TableOptions or by SetOptimizer", ErrNotTrainable)
+
+// Step says which step of training an update is.
+type Step struct {
+	// Number is the step's number, from 1. Default 0: one more than the table's last.
+	Number int64
+	// Scale is what every gradient is multiplied by, which is how a model
+	// clips by the norm of all its gradients together. Default 0: the clipping
+	// by global norm of the table's own optimizer, over this table alone.
+	Scale float32
+}
+
+// Apply updates the rows that the collected lookups name, once a distinct row,
+// with the sum of its gradients. Rows that the table does not hold yet are
+// inserted with the values that the lookup read. It is safe for concurrent use
+// with lookups, and with other updates; steps of one optimizer are meant to
+// come one after the other. An error about the gradients leaves the table as it
+// was; an error about room (too many rows) or a cancelled ctx may come after some stripes are done.
+func (t *Table) Apply(ctx context.Context, g *Gradients, s Step) error {
+	if g.table != t {
+		return fmt.Errorf("%w: table %q: the gradients are of table %q", ErrStale, t.opt.Name, g.table.opt.Name)
+	}
+	o := t.optimizer()
+	if o == nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, errNoOptimizer)
+	}
+	if s.Number == 0 {
+		s.Number = t.step.Load() + 1
+	}
+	if s.Number < 1 || s.Number > math.MaxUint32 {
+		return fmt.Errorf("%w: table %q: steps count from 1 to %d, got %d", ErrOptions, t.opt.Name, uint32(math.MaxUint32), s.Number)
+	}
+	g.arrange()
+	if s.Scale == 0 {
+		s.Scale = 1
+		if o.Clip.GlobalNorm > 0 {
+			sum, err := g.run(ctx, s, true)
+			if err != nil {
+				return fmt.Errorf("table %q: %w", t.opt.Name, err)
+			}
+			s.Scale = o.Clip.GlobalScale(sum)
+		}
+	}
+	if _, err := g.run(ctx, s, false); err != nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, err)
+	}
+	t.step.Store(s.Number)
+	return nil
+}
+
+// SumSquares returns the squared L2 norm of the collected gradients after
+// those of duplicate ids are summed: what a model adds up over its tables and
+// dense weights to clip by global norm, before it applies step s. Keys that the
+// table does not hold yet are inserted.
+func (g *Gradients) SumSquares(ctx context.Context, s Step) (float64, error) {
+	g.arrange()
+	return g.run(ctx, s, true)
+}
+
+// run updates every stripe, or with measure only adds up squared norms.
+func (g *Gradients) run(ctx context.Context, s Step, measure bool) (float64, error) {
+	g.ctx, g.step, g.measure = ctx, s, measure
+	defer func() { g.ctx = nil }()
+	n := g.begin[stripes]
+	if measure {
+		g.norms = slices.Grow(g.norms[:0], g.positions())[:g.positions()]
+		clear(g.norms)
+	}
+	g.next.Store(0)
+	g.errors.reset()
+	workers := g.table.workers(n)
+	for len(g.tools) < workers {
+		g.tools = append(g.tools, new(applyTools))
+	}
+	g.crew.do(workers)
+	if g.errors.err != nil {
+		return 0, g.errors.err
+	}
+	var sum float64
+	if measure {
+		// In the order of the batch, whatever rows and stripes the keys have.
+		for _, x := range g.norms {
+			sum += x
+		}
+	}
+	return sum, nil
+}
+
+func (g *Gradients) positions() int {
+	if len(g.terms) == 0 {
+		return 0
+	}
+	last := g.terms[len(g.terms)-1]
+	return last.first + len(last.lookup.rows)
+}
+
+// work takes stripes until there are none left.
+func (g *Gradients) work(worker int) {
+	tools := g.tools[worker]
+	for {
+		s := int(g.next.Add(1) - 1)
+		if s >= stripes {
+			return
+		}
+		if err := g.workOn(tools, s); err != nil {
+			g.errors.set(err, s)
+			return
+		}
+	}
+}
+
+func (g *Gradients) workOn(tools *applyTools, stripe int) error {
+	occurrences := g.packed[g.begin[stripe]:g.begin[stripe+1]]
+	if len(occurrences) == 0 {
+		return nil
+	}
+	if err := g.ctx.Err(); err != nil {
+		return err
+	}
+	t := g.table
+	t.stripes[stripe].Lock()
+	defer t.stripes[stripe].Unlock()
+	switch {
+	case t.core == nil:
+		return ErrClosed
+	case t.core.optimizer == nil && !g.measure:
+		return errNoOptimizer
+	}
+	if err := g.resolve(t.core, occurrences); err != nil {
+		return err
+	}
+	scratch := g.scratch[g.begin[stripe]:g.begin[stripe+1]]
+	kernel.RadixSort(occurrences, scratch, posBits, posBits+t.core.rowBits())
+	for len(occurrences) > 0 {
+		occurrences = g.fill(tools, occurrences)
+		g.apply(tools, t.core)
+	}
+	return nil
+}

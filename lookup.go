@@ -1,0 +1,241 @@
+package rowan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"github.com/rowan-embeddings/rowan/internal/kernel"
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// LookupOptions says how a batch is looked up. The zero value reads every
+// id's row, for inference.
+type LookupOptions struct {
+	// Combiner pools the rows of a bag. Default: None.
+	Combiner Combiner
+	// Training keeps what the backward pass needs, and reads a key that the
+	// table does not hold as the values it will be stored with.
+	Training bool
+	// Feature names the input in errors. Default: the table's name alone.
+	Feature string
+}
+
+// Lookup is the result of looking a batch up: its values, and for training
+// where each id's row is. It refers to the ids that were passed, which must
+// not change until its gradients have been applied. A Lookup may be used again
+// for another batch with [Table.LookupInto], by one goroutine at a time.
+type Lookup struct {
+	table  *Table
+	opt    LookupOptions
+	ids    tensor.IDs
+	keys   keyBatch
+	bags   tensor.Bags
+	rows   []uint32  // of each id: a slab row, or one of rowAbsent, rowZero, rowSkip
+	div    []float32 // of each bag: the combiner's divisor; Mean and SqrtN only
+	values tensor.Values
+	shape  []int
+	// freed is the table's count of freed rows from before the rows were
+	// found: while it stands, every row number still means the same key.
+	freed uint64
+
+	ctx    context.Context
+	crew   crew
+	blocks []block
+	next   atomic.Int64
+	errors firstError
+	tools  []*poolTools // a worker's scratch
+}
+
+// block is a run of bags that one worker pools under one set of locks; without
+// a combiner, a run of ids. It has at most blockIDs ids unless it is one bag.
+type block struct{ from, to int }
+
+// blockIDs bounds the ids of a block: what one kernel call may take, and how
+// long the locks of a block are held.
+const blockIDs = kernel.MaxRows
+
+// Values returns what was looked up: shape(ids) and the width after it, or
+// with a combiner the shape without its last dimension and the width after it;
+// of ragged ids without a combiner (number of ids, width), bags as in the ids.
+// It is valid until l is used again.
+func (l *Lookup) Values() *tensor.Values { return &l.values }
+
+// IDs returns the ids that were looked up.
+func (l *Lookup) IDs() tensor.IDs { return l.ids }
+
+// Exists reports for each id whether the table held a row for it.
+func (l *Lookup) Exists() []bool {
+	exists := make([]bool, len(l.rows))
+	for i, r := range l.rows {
+		exists[i] = r < firstSpecial
+	}
+	return exists
+}
+
+// Lookup looks a batch of ids up. It is safe for concurrent use with every
+// other method.
+func (t *Table) Lookup(ctx context.Context, ids tensor.IDs, o LookupOptions) (*Lookup, error) {
+	l := new(Lookup)
+	if err := t.LookupInto(ctx, l, ids, o); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// LookupInto is Lookup with the memory of an earlier one: a steady stream of
+// batches allocates nothing. After an error l holds nothing.
+func (t *Table) LookupInto(ctx context.Context, l *Lookup, ids tensor.IDs, o LookupOptions) error {
+	if err := l.prepare(t, ids, o); err != nil {
+		return t.lookupError(o, err)
+	}
+	l.ctx = ctx
+	l.cut()
+	l.next.Store(0)
+	l.errors.reset()
+	if len(l.blocks) == 0 {
+		// Nothing to pool, but a closed table says so.
+		l.blocks = append(l.blocks, block{})
+	}
+	workers := min(t.workers(len(l.rows)), len(l.blocks))
+	for len(l.tools) < workers {
+		l.tools = append(l.tools, new(poolTools))
+	}
+	l.crew.do(workers)
+	l.ctx = nil
+	if err := l.errors.err; err != nil {
+		l.table = nil
+		return t.lookupError(o, err)
+	}
+	return nil
+}
+
+func (t *Table) lookupError(o LookupOptions, err error) error {
+	if o.Feature != "" {
+		return fmt.Errorf("table %q, feature %q: %w", t.opt.Name, o.Feature, err)
+	}
+	return fmt.Errorf("table %q: %w", t.opt.Name, err)
+}
+
+// prepare checks the batch and makes room for its result.
+func (l *Lookup) prepare(t *Table, ids tensor.IDs, o LookupOptions) error {
+	l.table = nil
+	if ids == nil {
+		return fmt.Errorf("%w: ids are nil", ErrShape)
+	}
+	if int(o.Combiner) >= len(combinerNames) {
+		return fmt.Errorf("%w: unknown combiner %v", ErrOptions, o.Combiner)
+	}
+	if err := l.keys.set(ids, t.opt.KeyType, t.opt.Rows > 0); err != nil {
+		return err
+	}
+	if err := l.reshape(t, ids, o); err != nil {
+		return err
+	}
+	if err := checkFinite("weight", ids.Weights()); err != nil {
+		return err
+	}
+	n := l.keys.len()
+	l.rows = slices.Grow(l.rows[:0], n)[:n]
+	l.keys.hashes = slices.Grow(l.keys.hashes[:0], n)[:n]
+	l.div = l.div[:0]
+	if o.Combiner == Mean || o.Combiner == SqrtN {
+		l.div = slices.Grow(l.div, l.count())[:l.count()]
+	}
+	if l.crew.work == nil {
+		l.crew.work = l.work
+	}
+	l.table, l.opt, l.ids, l.freed = t, o, ids, t.freed.Load()
+	return nil
+}
+
+// reshape gives the values their shape.
+func (l *Lookup) reshape(t *Table, ids tensor.IDs, o LookupOptions) error {
+	l.bags.Splits = l.bags.Splits[:0]
+	if o.Combiner == None {
+		l.shape = l.shape[:0]
+		if isDense(ids) {
+			l.shape = append(l.shape, ids.Shape()...)
+		} else {
+			l.shape = append(l.shape, ids.Len())
+		}
+	} else {
+		if err := l.bags.Of(ids); err != nil {
+			return err
+		}
+		l.shape = append(l.shape[:0], l.bags.Outer...)
+	}
+	l.shape = append(l.shape, t.opt.Width)
+	if err := l.values.Reset(l.shape...); err != nil {
+		return err
+	}
+	clear(l.values.Data())
+	return nil
+}
+
+func isDense(ids tensor.IDs) bool {
+	switch ids.(type) {
+	case *tensor.Dense[int64], *tensor.Dense[int32], *tensor.Dense[uint64], *tensor.Dense[string]:
+		return true
+	}
+	return false
+}
+
+// pooled reports whether bags are pooled; else every id gives a row.
+func (l *Lookup) pooled() bool { return l.opt.Combiner != None }
+
+// count returns the number of rows of the result: bags, or ids.
+func (l *Lookup) count() int {
+	if len(l.bags.Splits) > 0 {
+		return len(l.bags.Splits) - 1
+	}
+	return l.keys.len()
+}
+
+// bounds returns which ids block b holds.
+func (l *Lookup) bounds(b block) (lo, hi int) {
+	if l.pooled() {
+		return int(l.bags.Splits[b.from]), int(l.bags.Splits[b.to])
+	}
+	return b.from, b.to
+}
+
+// cut divides the batch into blocks.
+func (l *Lookup) cut() {
+	l.blocks = l.blocks[:0]
+	n := l.count()
+	if !l.pooled() {
+		for from := 0; from < n; from += blockIDs {
+			l.blocks = append(l.blocks, block{from, min(from+blockIDs, n)})
+		}
+		return
+	}
+	for from := 0; from < n; {
+		to := from + 1
+		for to < n && l.bags.Splits[to+1]-l.bags.Splits[from] <= blockIDs {
+			to++
+		}
+		l.blocks = append(l.blocks, block{from, to})
+		from = to
+	}
+}
+
+// work takes blocks until there are none left.
+func (l *Lookup) work(worker int) {
+	tools := l.tools[worker]
+	for {
+		i := int(l.next.Add(1) - 1)
+		if i >= len(l.blocks) {
+			return
+		}
+		err := l.ctx.Err()
+		if err == nil {
+			err = l.poolBlock(tools, l.blocks[i])
+		}
+		if err != nil {
+			l.errors.set(err, i)
+			return
+		}
+	}
+}

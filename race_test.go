@@ -1,0 +1,5 @@
+//go:build race
+
+package rowan_test
+
+const raceEnabled = true

@@ -1,0 +1,226 @@
+package rowan
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/rowan-embeddings/rowan/internal/format"
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// Save writes the table as a table file (docs/format.md): every row's weights
+// and optimiser state, in ascending order of the keys, so that equal tables
+// give equal bytes. Lookups go on meanwhile; updates wait.
+func (t *Table) Save(ctx context.Context, w io.Writer) error {
+	t.rlock(allStripes)
+	defer t.runlock(allStripes)
+	if t.core == nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, ErrClosed)
+	}
+	if err := t.save(ctx, t.core, w); err != nil {
+		return fmt.Errorf("save table %q: %w", t.opt.Name, err)
+	}
+	return nil
+}
+
+func (t *Table) save(ctx context.Context, c *core, w io.Writer) error {
+	keys := t.sortKeys(c)
+	file, err := format.NewTableWriter(w, t.header(c))
+	if err != nil {
+		return err
+	}
+	var block format.Block
+	rows := make([]uint32, exportRows)
+	for from := 0; from < keys.len(); from += exportRows {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		part := keys.slice(from, min(from+exportRows, keys.len()))
+		t.hash(&part)
+		c.index.find(&part, rows[:part.len()])
+		c.fill(&block, &part, rows[:part.len()])
+		if err := file.WriteBlock(&block); err != nil {
+			return err
+		}
+	}
+	return file.Close()
+}
+
+func (t *Table) header(c *core) format.Header {
+	h := format.Header{
+		Name: t.opt.Name, KeyType: t.opt.KeyType, Width: t.opt.Width, Seed: t.opt.Seed,
+		Step: t.step.Load(), HasLast: c.layout.last >= 0, Rows: int64(c.index.len()),
+	}
+	for _, s := range c.layout.slots {
+		h.Slots = append(h.Slots, format.Slot{Name: s.Name, Width: slotWidth(s, t.opt.Width)})
+	}
+	return h
+}
+
+// fill copies rows as they lie, not caught up, into a block of a file.
+func (c *core) fill(b *format.Block, keys *keyBatch, rows []uint32) {
+	b.Keys, b.Strings = keys.ints, keys.strs
+	b.Rows, b.Last = b.Rows[:0], b.Last[:0]
+	for _, r := range rows {
+		row := c.row(r)
+		b.Rows = append(b.Rows, row[:c.layout.state]...)
+		if c.layout.last >= 0 {
+			b.Last = append(b.Last, c.layout.lastStep(row))
+		}
+	}
+}
+
+// Load replaces everything that the table holds by what a table file holds. The
+// file must be of a table of the same key type, width, seed and optimiser
+// state, else ErrMismatch. After an error, of a damaged file too, the table is
+// as it was.
+func (t *Table) Load(ctx context.Context, r io.Reader) error {
+	open := func(*Table) (io.ReadCloser, error) { return io.NopCloser(r), nil }
+	return LoadTables(ctx, open, t)
+}
+
+// loading is a core read from a file and not yet put in its table's place.
+type loading struct {
+	table *Table
+	core  *core // nil once installed or abandoned
+	step  int64
+}
+
+// read reads a file to its end.
+func (t *Table) read(ctx context.Context, r io.Reader) (*loading, error) {
+	file, err := format.NewTableReader(bufio.NewReaderSize(r, 1<<16))
+	if err != nil {
+		return nil, err
+	}
+	c, err := t.newCore(t.optimizer())
+	if err != nil {
+		return nil, err
+	}
+	if err := t.readRows(ctx, c, file); err != nil {
+		c.close()
+		return nil, err
+	}
+	return &loading{table: t, core: c, step: file.Header().Step}, nil
+}
+
+func (l *loading) abandon() {
+	if l.core != nil {
+		l.core.close()
+		l.core = nil
+	}
+}
+
+// install puts the core in the place of the table's.
+func (l *loading) install() error {
+	t := l.table
+	t.lock()
+	defer t.unlock()
+	switch {
+	case t.core == nil:
+		return ErrClosed
+	case t.core.optimizer != l.core.optimizer:
+		return fmt.Errorf("%w: the optimizer was changed meanwhile", ErrStale)
+	}
+	t.swap(l.core)
+	t.step.Store(l.step)
+	l.core = nil
+	return nil
+}
+
+func (t *Table) readRows(ctx context.Context, c *core, file *format.TableReader) error {
+	h := file.Header()
+	if err := t.fits(c, h); err != nil {
+		return err
+	}
+	if err := t.fillStatic(c); err != nil {
+		return err
+	}
+	n := 0
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		b, err := file.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.addBlock(c, h, b); err != nil {
+			return err
+		}
+		n += b.Len()
+	}
+	if c.index.len() != n {
+		return fmt.Errorf("%w: %d rows in the file, %d distinct keys", ErrMismatch, n, c.index.len())
+	}
+	return nil
+}
+
+// addBlock adds the rows of a block to a core that nobody else sees yet.
+func (t *Table) addBlock(c *core, h format.Header, b *format.Block) error {
+	keys := keyBatch{ints: b.Keys, strs: b.Strings, hashes: make([]uint64, b.Len())}
+	if h.KeyType == tensor.String && keys.strs == nil {
+		keys.strs = []string{}
+	}
+	t.hash(&keys)
+	stride := h.Stride()
+	for i := range b.Len() {
+		r := c.index.get(&keys, i)
+		if r == rowAbsent {
+			var err error
+			if r, err = t.place(c, &keys, i); err != nil {
+				return err
+			}
+		}
+		row := c.row(r)
+		copy(row, b.Rows[i*stride:(i+1)*stride])
+		if c.layout.last >= 0 && h.HasLast {
+			c.layout.setLastStep(row, b.Last[i])
+		}
+	}
+	return nil
+}
+
+// place makes a row for a key that the core does not hold.
+func (t *Table) place(c *core, k *keyBatch, i int) (uint32, error) {
+	if t.opt.Rows > 0 {
+		return 0, fmt.Errorf("%w: the file has row %s, the table's rows are 0 to %d",
+			ErrMismatch, k.format(i, t.opt.KeyType), t.opt.Rows-1)
+	}
+	r, err := c.slab.Alloc()
+	if err != nil {
+		return 0, err
+	}
+	return r, c.index.put(k, i, r)
+}
+
+// fits reports how a file is not one of this table.
+func (t *Table) fits(c *core, h format.Header) error {
+	want := t.header(c)
+	switch {
+	case h.KeyType != want.KeyType:
+		return fmt.Errorf("%w: the file's keys are %v, the table's %v", ErrMismatch, h.KeyType, want.KeyType)
+	case h.Width != want.Width:
+		return fmt.Errorf("%w: the file's rows are %d wide, the table's %d", ErrMismatch, h.Width, want.Width)
+	case h.HasLast != want.HasLast:
+		return fmt.Errorf("%w: whether rows remember their last step: the file %v, the table %v "+
+			"(an exact optimizer or a regularizer needs it)", ErrMismatch, h.HasLast, want.HasLast)
+	case h.Seed != want.Seed:
+		return fmt.Errorf("%w: the file's seed is %d, the table's %d", ErrMismatch, h.Seed, want.Seed)
+	case t.opt.Rows > 0 && h.Rows != int64(t.opt.Rows):
+		return fmt.Errorf("%w: the file has %d rows, the table %d", ErrMismatch, h.Rows, t.opt.Rows)
+	case len(h.Slots) != len(want.Slots):
+		return fmt.Errorf("%w: the file has optimizer slots %v, the table %v", ErrMismatch, h.Slots, want.Slots)
+	}
+	for i, s := range h.Slots {
+		if s != want.Slots[i] {
+			return fmt.Errorf("%w: the file has optimizer slots %v, the table %v", ErrMismatch, h.Slots, want.Slots)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,375 @@
+package rowan
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/rowan-embeddings/rowan/internal/keymap"
+	"github.com/rowan-embeddings/rowan/internal/slab"
+	"github.com/rowan-embeddings/rowan/optim"
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// stripes is the number of locks of a table: more than there are cores on the
+// machines we know, so that writers seldom meet; as many as a word has bits, so
+// that a block's locks are one mask.
+const (
+	stripes    = 64
+	stripeBits = 6
+)
+
+// Table is rows of one width, addressed by an id. All its methods are safe for
+// concurrent use.
+type Table struct {
+	opt   TableOptions // but for Optimizer, which core has
+	shift uint         // static: row >> shift is the row's stripe
+
+	// step is the last step that was applied.
+	step atomic.Int64
+	// freed counts the times that rows were freed. It rises under the lock of
+	// the stripe whose rows are freed.
+	freed atomic.Uint64
+
+	// stripes[s] guards the keys of stripe s in core.index and their rows.
+	// Who holds several took them in ascending order.
+	stripes [stripes]stripe
+	// core is read under any one stripe's lock and changed under all of them.
+	// It is nil once the table is closed.
+	core *core
+}
+
+// stripe is one lock on cache lines of its own.
+type stripe struct {
+	sync.RWMutex
+	_ [128 - 24]byte
+}
+
+// NewTable makes a table. A static one has all its rows at once.
+func NewTable(o TableOptions) (*Table, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	t := &Table{opt: o.withDefaults()}
+	optimizer := t.opt.Optimizer
+	t.opt.Optimizer = nil
+	if o.Rows > 0 {
+		t.shift = uint(max(0, bits.Len(uint(o.Rows-1))-stripeBits))
+	}
+	core, err := t.newCore(optimizer)
+	if err != nil {
+		return nil, fmt.Errorf("table %q: %w", o.Name, err)
+	}
+	if err := t.fillStatic(core); err != nil {
+		core.close()
+		return nil, fmt.Errorf("table %q: %w", o.Name, err)
+	}
+	t.core = core
+	return t, nil
+}
+
+func isExact(o *optim.Optimizer) bool {
+	if o == nil || !o.Exact {
+		return false
+	}
+	_, ok := o.Updater.(optim.CatchUpper)
+	return ok
+}
+
+// newCore returns an empty core for rows that o trains.
+func (t *Table) newCore(o *optim.Optimizer) (*core, error) {
+	c := &core{optimizer: o, exact: isExact(o)}
+	c.layout = layoutOf(t.opt.Width, o, c.exact || t.opt.Regularizer != Regularizer{})
+	rows := t.opt.MaxRows
+	if t.opt.Rows > 0 {
+		rows = t.opt.Rows
+	}
+	var err error
+	if c.slab, err = slab.New(slab.Options{Stride: c.layout.stride, MaxRows: rows}); err != nil {
+		return nil, err
+	}
+	if c.index, err = t.newIndex(); err != nil {
+		c.slab.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// fillStatic gives a static table its rows.
+func (t *Table) fillStatic(c *core) error {
+	n := t.opt.Rows
+	if n == 0 {
+		return nil
+	}
+	rows := make([]uint32, min(n, 1<<16))
+	for from := 0; from < n; from += len(rows) {
+		rows = rows[:min(len(rows), n-from)]
+		if err := c.slab.AllocN(rows); err != nil {
+			return err
+		}
+	}
+	var next atomic.Int64
+	filler := crew{work: func(int) {
+		for {
+			from := int(next.Add(blockIDs)) - blockIDs
+			if from >= n {
+				return
+			}
+			for r := from; r < min(from+blockIDs, n); r++ {
+				t.start(&c.layout, c.row(uint32(r)), t.streamOf(uint64(r)), 0)
+			}
+		}
+	}}
+	filler.do(t.workers(n))
+	return nil
+}
+
+// Options returns the options of the table, defaults filled in.
+func (t *Table) Options() TableOptions {
+	o := t.opt
+	o.Optimizer = t.optimizer()
+	return o
+}
+
+// optimizer returns the table's optimizer; nil if there is none, or it is closed.
+func (t *Table) optimizer() *optim.Optimizer {
+	t.rlock(0)
+	defer t.runlock(0)
+	if t.core == nil {
+		return nil
+	}
+	return t.core.optimizer
+}
+
+// Name returns the table's name.
+func (t *Table) Name() string { return t.opt.Name }
+
+// Width returns the number of weights a row.
+func (t *Table) Width() int { return t.opt.Width }
+
+// KeyType returns the type of the table's keys.
+func (t *Table) KeyType() tensor.KeyType { return t.opt.KeyType }
+
+// Dynamic reports whether the table grows as keys come.
+func (t *Table) Dynamic() bool { return t.opt.Rows == 0 }
+
+// Step returns the number of the last step that was applied.
+func (t *Table) Step() int64 { return t.step.Load() }
+
+// SetStep says which step was the last one, for a table that is filled from
+// elsewhere in the middle of training.
+func (t *Table) SetStep(step int64) { t.step.Store(step) }
+
+// Len returns the number of rows; 0 once the table is closed.
+func (t *Table) Len() int {
+	n, _ := t.length()
+	return n
+}
+
+func (t *Table) length() (int, error) {
+	t.rlock(allStripes)
+	defer t.runlock(allStripes)
+	if t.core == nil {
+		return 0, fmt.Errorf("table %q: %w", t.opt.Name, ErrClosed)
+	}
+	return t.core.index.len(), nil
+}
+
+// Stats is what a table takes.
+type Stats struct {
+	Rows int
+	// RowBytes is the memory of rows and their state, IndexBytes that of the key index.
+	RowBytes, IndexBytes int64
+	// HugePageBytes is how much of the rows the system backs with huge pages now.
+	HugePageBytes int64
+	// Stride is the bytes from one row to the next: weights, state and padding.
+	Stride int
+	// Slots is the optimiser's state beside each row.
+	Slots []optim.Slot
+}
+
+// Stats reports what the table takes at this moment.
+func (t *Table) Stats() Stats {
+	t.rlock(allStripes)
+	defer t.runlock(allStripes)
+	c := t.core
+	if c == nil {
+		return Stats{}
+	}
+	return Stats{
+		Rows: c.index.len(), RowBytes: c.slab.Bytes(), IndexBytes: c.index.bytes(),
+		HugePageBytes: c.slab.HugePages(), Stride: 4 * c.layout.stride, Slots: slices.Clone(c.layout.slots),
+	}
+}
+
+// SetOptimizer gives the table an optimizer: its rows keep their weights and
+// start with fresh state, at the step the table is at. nil takes it away.
+func (t *Table) SetOptimizer(o *optim.Optimizer) error {
+	if o != nil {
+		if err := o.Validate(); err != nil {
+			return fmt.Errorf("%w: table %q: %v", ErrOptions, t.opt.Name, err)
+		}
+		o = o.WithDefaults()
+	}
+	t.lock()
+	defer t.unlock()
+	if t.core == nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, ErrClosed)
+	}
+	core, err := t.newCore(o)
+	if err != nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, err)
+	}
+	if err := t.moveRows(core, t.core); err != nil {
+		core.close()
+		return fmt.Errorf("table %q: %w", t.opt.Name, err)
+	}
+	t.swap(core)
+	return nil
+}
+
+// moveRows copies the weights of every row of one core to another. Rows of a
+// table that is exact are caught up first.
+func (t *Table) moveRows(to, from *core) error {
+	now := t.step.Load()
+	move := func(k *keyBatch, i int, r uint32) error {
+		if from.exact {
+			t.catchUp(from, from.slab.Data(), []uint32{r}, []int64{from.layout.lastStep(from.row(r))}, now)
+			from.layout.setLastStep(from.row(r), now)
+		}
+		n, err := to.slab.Alloc()
+		if err != nil {
+			return err
+		}
+		row := to.row(n)
+		t.start(&to.layout, row, 0, now)
+		copy(row[:t.opt.Width], from.row(r))
+		return to.index.put(k, i, n)
+	}
+	return t.each(from, move)
+}
+
+// swap puts another core in the place of the table's. All stripes are locked.
+func (t *Table) swap(c *core) {
+	t.core.close()
+	t.core = c
+	t.freed.Add(1)
+}
+
+// Close frees the table's memory. It waits for calls that are under way; later
+// ones return ErrClosed. Closing again is harmless.
+func (t *Table) Close() error {
+	t.lock()
+	defer t.unlock()
+	if t.core == nil {
+		return nil
+	}
+	err := t.core.close()
+	t.core = nil
+	return err
+}
+
+func (c *core) close() error {
+	if err := c.index.close(); err != nil {
+		c.slab.Close()
+		return err
+	}
+	return c.slab.Close()
+}
+
+const allStripes = ^uint64(0)
+
+// rlock read-locks the stripes of a mask in ascending order. An empty mask
+// takes the first, so that whoever holds locks may read core.
+func (t *Table) rlock(mask uint64) {
+	if mask == 0 {
+		mask = 1
+	}
+	for ; mask != 0; mask &= mask - 1 {
+		t.stripes[bits.TrailingZeros64(mask)].RLock()
+	}
+}
+
+func (t *Table) runlock(mask uint64) {
+	if mask == 0 {
+		mask = 1
+	}
+	for ; mask != 0; mask &= mask - 1 {
+		t.stripes[bits.TrailingZeros64(mask)].RUnlock()
+	}
+}
+
+// lock takes every stripe for writing.
+func (t *Table) lock() {
+	for i := range t.stripes {
+		t.stripes[i].Lock()
+	}
+}
+
+func (t *Table) unlock() {
+	for i := range t.stripes {
+		t.stripes[i].Unlock()
+	}
+}
+
+// hash fills in the hashes of keys and returns the mask of their stripes.
+func (t *Table) hash(k *keyBatch) uint64 {
+	var mask uint64
+	switch {
+	case t.opt.Rows > 0:
+		last := uint64(t.opt.Rows - 1)
+		for _, id := range k.ints {
+			mask |= 1 << (min(id, last) >> t.shift)
+		}
+	case k.strs != nil:
+		for i, s := range k.strs {
+			h := keymap.HashString(s)
+			k.hashes[i] = h
+			mask |= 1 << (h >> (64 - stripeBits))
+		}
+	default:
+		for i, id := range k.ints {
+			h := keymap.Hash(id)
+			k.hashes[i] = h
+			mask |= 1 << (h >> (64 - stripeBits))
+		}
+	}
+	return mask
+}
+
+// stripeOf returns the stripe of key i of a batch whose row is r.
+func (t *Table) stripeOf(k *keyBatch, i int, r uint32) int {
+	if t.opt.Rows > 0 {
+		return int(r >> t.shift)
+	}
+	return int(k.hashes[i] >> (64 - stripeBits))
+}
+
+// rowFor returns the row of key i of a batch, inserting the key if it is new
+// as of the given step. Its stripe is locked.
+func (t *Table) rowFor(c *core, k *keyBatch, i int, step int64) (uint32, error) {
+	if r := c.index.get(k, i); r != rowAbsent {
+		return r, nil
+	}
+	r, err := c.slab.Alloc()
+	if err != nil {
+		return 0, err
+	}
+	t.start(&c.layout, c.row(r), t.stream(k, i), step)
+	if err := c.index.put(k, i, r); err != nil {
+		c.slab.Free(r)
+		return 0, err
+	}
+	return r, nil
+}
+
+// checkContext returns the error of a cancelled context, named for the table.
+func (t *Table) checkContext(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, err)
+	}
+	return nil
+}
