@@ -20,7 +20,7 @@ func parseDir(name string) (n int64, complete, ok bool) {
 	digits, had := strings.CutPrefix(name, prefix)
 	digits, tmp := strings.CutSuffix(digits, unsure)
 	n, err := strconv.ParseInt(digits, 10, 63)
-	if !had || err != nil || dirName(n) != prefix+digits {
+	if !had || err != nil || n < 0 || dirName(n) != prefix+digits {
 		return 0, false, false
 	}
 	return n, !tmp, true

@@ -155,11 +155,16 @@ func (s *Store) lock() (io.Closer, error) {
 	return lock, nil
 }
 
-// clear removes what interrupted saves and deletions left. The caller holds the lock.
+// clear removes what interrupted saves and deletions left. The caller holds the
+// lock. The names are synced first, as in remove: a process killed there renamed
+// a checkpoint and did not come to sync that.
 func (s *Store) clear() error {
 	_, leftovers, err := s.numbers()
-	if err != nil {
+	if err != nil || len(leftovers) == 0 {
 		return err
+	}
+	if err := s.fs.SyncDir(s.dir); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
 	}
 	for _, name := range leftovers {
 		if err := vfs.RemoveDir(s.fs, filepath.Join(s.dir, name)); err != nil {

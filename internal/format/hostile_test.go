@@ -51,9 +51,10 @@ func TestFalseHeaders(t *testing.T) {
 		`width 0 of "weights"`:              with(4, 0, 0, 0, 0),
 		"of \"weights\"":                    with(4, 255, 255, 255, 255),
 		"row count":                         with(8, 0, 0, 0, 0, 0, 0, 0, 128),
-		"slot width needs 4 bytes":          with(24, 2),
-		"table name of 4294967295 bytes":    with(28, 255, 255, 255, 255),
-		"it must be UTF-8 of at most 1024 ": with(32, 255),
+		"step -":                            with(24, 0, 0, 0, 0, 0, 0, 0, 128),
+		"slot width needs 4 bytes":          with(32, 2),
+		"table name of 4294967295 bytes":    with(36, 255, 255, 255, 255),
+		"it must be UTF-8 of at most 1024 ": with(40, 255),
 	} {
 		_, err := NewTableReader(bytes.NewReader(preamble(tableMagic, body)))
 		if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), want) {

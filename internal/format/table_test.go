@@ -74,7 +74,7 @@ func samples() map[string]table {
 		"empty":   {h: Header{Name: "none", Width: 1, Rows: 0}},
 		"no name": {h: Header{Width: 1, Rows: Unknown}},
 		"int64": {
-			h: Header{Name: "film", Width: 2, Rows: 3, Seed: 1<<63 + 7, HasLast: true,
+			h: Header{Name: "film", Width: 2, Rows: 3, Seed: 1<<63 + 7, Step: math.MaxInt64, HasLast: true,
 				Slots: []Slot{{"m", 2}, {"count", 1}}},
 			blocks: []Block{
 				{Keys: []uint64{1, ^uint64(0)}, Last: []int64{-1, 1 << 40}, Rows: []float32{1, 2, 3, 4, 5, nan, negativeZero, 8, 9, 10}},
@@ -290,6 +290,7 @@ func TestHeadersThatCannotBe(t *testing.T) {
 		"65 slots":                       {Width: 1, Slots: make([]Slot, 65)},
 		"key type KeyType(4)":            {Width: 1, KeyType: 4},
 		"row count -2":                   {Width: 1, Rows: -2},
+		"step -1":                        {Width: 1, Step: -1},
 		"of a table: it must be UTF-8":   {Width: 1, Name: "\xff"},
 		"of a slot: it must be UTF-8 of": {Width: 1, Slots: []Slot{{strings.Repeat("x", 1025), 1}}},
 	} {

@@ -78,9 +78,14 @@ func TestCrashKeepsWhatWasSynced(t *testing.T) {
 			if got := state(t, m.Crash(), "d/a"); got != test.cut {
 				t.Errorf("after a power cut %q, want %q", got, test.cut)
 			}
-			killed := m.CrashKeeping(func() bool { return true })
-			if got := state(t, killed, "d/a"); got != test.kill9 {
+			if got := state(t, m.CrashKeeping(func() bool { return true }), "d/a"); got != test.kill9 {
+				t.Errorf("after a power cut that lost nothing %q, want %q", got, test.kill9)
+			}
+			if got := state(t, m.Kill(), "d/a"); got != test.kill9 {
 				t.Errorf("after a kill %q, want %q", got, test.kill9)
+			}
+			if got := state(t, m.Kill().Crash(), "d/a"); got != test.cut {
+				t.Errorf("after a kill and a power cut %q, want %q", got, test.cut)
 			}
 			if got := state(t, m, "d/a"); got != test.kill9 {
 				t.Errorf("the file system itself changed: %q, want %q", got, test.kill9)
@@ -126,8 +131,21 @@ func TestCrashEndsLocks(t *testing.T) {
 	m := NewMem()
 	_, err := m.Lock("LOCK")
 	must(t, err)
-	_, err = m.Crash().Lock("LOCK")
-	must(t, err)
+	for _, after := range []*Mem{m.Crash(), m.Kill()} {
+		_, err = after.Lock("LOCK")
+		must(t, err)
+	}
+}
+
+func TestKillCopies(t *testing.T) {
+	m := NewMem()
+	must(t, MkdirAll(m, "d"))
+	saved(t, m)
+	killed := m.Kill()
+	put(t, killed, "d/a", "new")
+	if got := state(t, m, "d/a"); got != "old" {
+		t.Errorf("the file system that Kill copied holds %q", got)
+	}
 }
 
 func TestOpenFilesFollowTheirFile(t *testing.T) {

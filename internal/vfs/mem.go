@@ -52,13 +52,45 @@ func (m *Mem) Crash() *Mem { return m.CrashKeeping(func() bool { return false })
 // CrashKeeping is Crash with a choice: survives is asked for each change that
 // was not synced whether the disk happened to have it. A name changes or does
 // not, each for itself, so that a rename may be found half done; of a file the
-// new bytes are there, half of them, or the old ones. With true for every
-// change this is a killed process on a machine that runs on.
+// new bytes are there, half of them, or the old ones.
 func (m *Mem) CrashKeeping(survives func() bool) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := NewMem()
 	c.root = m.root.crash(survives)
+	return c
+}
+
+// Kill returns what a killed process leaves on a machine that runs on: all that
+// was written, of which what was not synced is still not safe from a power cut.
+// Nobody holds a lock in it. m itself is unchanged.
+func (m *Mem) Kill() *Mem {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := NewMem()
+	c.root = m.root.clone(map[*node]*node{})
+	return c
+}
+
+// clone copies n and what it leads to. A node that two names lead to, a new one
+// and one that is only kept, stays one.
+func (n *node) clone(done map[*node]*node) *node {
+	if c := done[n]; c != nil {
+		return c
+	}
+	c := &node{dir: n.dir, data: slices.Clone(n.data), kept: slices.Clone(n.kept)}
+	done[n] = c
+	copyNames := func(names map[string]*node) map[string]*node {
+		if names == nil {
+			return nil
+		}
+		m := make(map[string]*node, len(names))
+		for name, child := range names {
+			m[name] = child.clone(done)
+		}
+		return m
+	}
+	c.names, c.keptNames = copyNames(n.names), copyNames(n.keptNames)
 	return c
 }
 
