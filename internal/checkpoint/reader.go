@@ -49,7 +49,11 @@ func (r *reader) Close() error { return r.f.Close() }
 // Verify reads every file and returns the first error; ErrCorrupt names a file
 // that was changed. It ends early with ctx.
 func (c *Checkpoint) Verify(ctx context.Context) error {
-	buf := make([]byte, 1<<18)
+	largest := int64(0)
+	for _, f := range c.m.Files {
+		largest = max(largest, f.Size)
+	}
+	buf := make([]byte, min(largest+1, 1<<18))
 	for _, f := range c.m.Files {
 		if err := c.verify(ctx, f, buf); err != nil {
 			return err

@@ -205,7 +205,7 @@ func (w *Writer) Create(name string) (io.WriteCloser, error) {
 }
 
 // bufferSize joins the small writes of an encoder; larger ones pass it by.
-const bufferSize = 64 << 10
+const bufferSize = 32 << 10
 
 // file is a file being written.
 type file struct {
