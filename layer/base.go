@@ -1,0 +1,179 @@
+package layer
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+)
+
+// Base is what every layer embeds: its name, its weights, its sublayers and
+// the calls made of it. Call Init before anything else.
+//
+// Connecting layers is for one goroutine at a time; Run may be called by any
+// number once the layer is built, as long as nobody trains it.
+type Base struct {
+	self     Layer
+	options  Options
+	name     string
+	scope    *Scope
+	frozen   bool
+	masking  bool // supports masks
+	spec     []InputSpec
+	built    bool
+	building []Shape // the shapes that Build was given
+	vars     []*Variable
+	layers   []Layer
+	nodes    []*Node
+
+	mu    sync.Mutex
+	eager map[string]*eagerProgram // by training and masks
+}
+
+// Init makes b the core of self. Every constructor calls it first.
+func (b *Base) Init(self Layer, o Options) {
+	b.self, b.options, b.name, b.frozen = self, o, o.Name, o.Frozen
+}
+
+// SupportMasking says that the layer knows what to do with a mask: use it, or
+// pass it on. Without it, a masked input is an error.
+func (b *Base) SupportMasking() { b.masking = true }
+
+// SetInputSpec says what the layer accepts, one spec an input. Fewer specs
+// than inputs leave the rest unchecked.
+func (b *Base) SetInputSpec(s ...InputSpec) { b.spec = s }
+
+func (b *Base) core() *Base { return b }
+
+func (b *Base) check() error {
+	if b.self == nil {
+		return fmt.Errorf("%w: a layer's constructor must call Init(self, options) before it is used", ErrNotInitialized)
+	}
+	return nil
+}
+
+// Class returns the name of the layer's type, as configs spell it.
+func (b *Base) Class() string {
+	if b.self == nil {
+		return "Base"
+	}
+	return reflect.TypeOf(b.self).Elem().Name()
+}
+
+// Name returns the layer's name. One that was not given a name gets its
+// default when it is first applied, run or asked.
+func (b *Base) Name() string {
+	b.bind(process)
+	return b.name
+}
+
+// bind settles the scope and the name, once.
+func (b *Base) bind(s *Scope) {
+	if b.scope == nil {
+		b.scope = s
+	}
+	if b.name == "" {
+		b.name = b.scope.unique(snake(b.Class()))
+	}
+}
+
+// Bind gives a layer its scope, and so its default name and the seed of its
+// weights, before it is first applied. A layer that has one keeps it.
+func Bind(l Layer, s *Scope) error {
+	b := l.core()
+	if err := b.check(); err != nil {
+		return err
+	}
+	b.bind(s)
+	return nil
+}
+
+// Of returns the base of a layer: its name, weights and calls.
+func Of(l Layer) *Base { return l.core() }
+
+// Trainable reports whether the layer's weights are trained.
+func (b *Base) Trainable() bool { return !b.frozen }
+
+// SetTrainable freezes the layer and its sublayers, or sets them free. A model
+// takes note when it is compiled.
+func (b *Base) SetTrainable(t bool) {
+	b.frozen = !t
+	for _, l := range b.layers {
+		l.core().SetTrainable(t)
+	}
+}
+
+// SupportsMasking reports whether the layer accepts a mask.
+func (b *Base) SupportsMasking() bool { return b.masking }
+
+// ActivityRegularizer returns the penalty on the layer's outputs.
+func (b *Base) ActivityRegularizer() Regularizer { return b.options.Activity }
+
+// InputSpec returns what the layer accepts.
+func (b *Base) InputSpec() []InputSpec { return b.spec }
+
+// Built reports whether the layer has its weights.
+func (b *Base) Built() bool { return b.built }
+
+// AddLayer makes l part of the layer: its weights are the layer's too.
+func (b *Base) AddLayer(l Layer) { b.layers = append(b.layers, l) }
+
+// Submodules returns the layers inside, each before those inside it.
+func (b *Base) Submodules() []Layer {
+	var all []Layer
+	for _, l := range b.layers {
+		all = append(append(all, l), l.core().Submodules()...)
+	}
+	return all
+}
+
+// Variables returns the weights in creation order, sublayers' after the layer's own.
+func (b *Base) Variables() []*Variable {
+	all := slices.Clone(b.vars)
+	for _, l := range b.layers {
+		all = append(all, l.core().Variables()...)
+	}
+	return all
+}
+
+// TrainableVariables returns the weights that training updates.
+func (b *Base) TrainableVariables() []*Variable {
+	return slices.DeleteFunc(b.Variables(), func(v *Variable) bool { return !v.Trainable() })
+}
+
+// NonTrainableVariables returns the weights that training leaves alone.
+func (b *Base) NonTrainableVariables() []*Variable {
+	return slices.DeleteFunc(b.Variables(), (*Variable).Trainable)
+}
+
+// CountParams returns the number of numbers in the weights; of a dynamic
+// table, those of the rows it holds. A layer that is not built is ErrNotBuilt.
+func (b *Base) CountParams() (int, error) {
+	if !b.built {
+		return 0, fmt.Errorf("%w: count_params needs the weights of layer %q: apply it or build it first", ErrNotBuilt, b.Name())
+	}
+	n := 0
+	for _, v := range b.Variables() {
+		if v.table != nil {
+			n += v.table.Len() * v.table.Width()
+		} else {
+			n += len(v.value)
+		}
+	}
+	return n, nil
+}
+
+// build builds the layer once, then gives it the weights of its options.
+func (b *Base) build(in []Shape) error {
+	if b.built {
+		return nil
+	}
+	if err := b.self.Build(in...); err != nil {
+		return fmt.Errorf("building layer %q: %w", b.Name(), err)
+	}
+	b.built, b.building = true, in
+	if b.options.Weights == nil {
+		return nil
+	}
+	return b.SetWeights(b.options.Weights)
+}

@@ -1,0 +1,186 @@
+package layer
+
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan/internal/dense"
+)
+
+// Call is one lowering of layers into a graph. Its methods may be used only
+// while a layer's Call runs; they panic on misuse, as graph operations do, and
+// the panic becomes an error with the layer's name.
+type Call struct {
+	// Training is true in a training step: dropout drops, batch statistics move.
+	Training bool
+
+	trace   *dense.Trace
+	index   map[*Variable]int
+	layer   Layer // the layer being called
+	masks   []*graph.Node
+	losses  []*graph.Node
+	updates []dense.Update
+	metrics []NamedNode
+	streams map[string]uint64 // random arrays drawn by each layer so far
+}
+
+// NamedNode is a metric: a scalar and its name.
+type NamedNode struct {
+	Name  string
+	Value *graph.Node
+}
+
+// NewCall returns a lowering into a program whose variables are those of vars,
+// tables left out, in that order: see [DenseVariables].
+func NewCall(t *dense.Trace, vars []*Variable, training bool) *Call {
+	c := &Call{Training: training, trace: t, index: make(map[*Variable]int, len(vars)), streams: make(map[string]uint64)}
+	for i, v := range vars {
+		c.index[v] = i
+	}
+	return c
+}
+
+// graphPanic panics with an error, for the recovery around a trace.
+func graphPanic(format string, args ...any) { panic(fmt.Errorf(format, args...)) }
+
+// Graph returns the graph, for constants.
+func (c *Call) Graph() *graph.Graph { return c.trace.Graph() }
+
+// Var returns a dense weight. A table's rows are not in the graph: look them up.
+func (c *Call) Var(v *Variable) *graph.Node {
+	i, ok := c.index[v]
+	if v.table != nil || !ok {
+		graphPanic("%w: weight %q is not an array of this graph: tables are looked up by host layers, and AddWeight makes arrays", ErrStage, v.Name())
+	}
+	return c.trace.Variable(i)
+}
+
+// Mask returns the mask of input i, nil without one.
+func (c *Call) Mask(i int) *graph.Node {
+	if i < len(c.masks) {
+		return c.masks[i]
+	}
+	return nil
+}
+
+// Uniform returns numbers in [0, 1), new at every step and for every call: a
+// function of the model's seed, the step, the layer's name and the number of
+// calls before, so that a resumed run draws the same.
+func (c *Call) Uniform(shape ...int) *graph.Node {
+	name := c.layer.core().Name()
+	n := c.streams[name]
+	c.streams[name] = n + 1
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return c.trace.Uniform(h.Sum64()+n, shape...)
+}
+
+// AddLoss adds scalars to the loss of the model.
+func (c *Call) AddLoss(n ...*graph.Node) {
+	for _, l := range n {
+		if l.Rank() != 0 {
+			graphPanic("%w: a loss must be a scalar, got shape %v", ErrShape, l.Shape().Dimensions)
+		}
+	}
+	c.losses = append(c.losses, n...)
+}
+
+// AddUpdate assigns a new value to a weight after the step: a running mean.
+func (c *Call) AddUpdate(v *Variable, n *graph.Node) {
+	c.Var(v)
+	c.updates = append(c.updates, dense.Update{Variable: c.index[v], Value: n})
+}
+
+// AddMetric reports a scalar under a name at every step.
+func (c *Call) AddMetric(name string, n *graph.Node) {
+	if n.Rank() != 0 {
+		graphPanic("%w: metric %q must be a scalar, got shape %v", ErrShape, name, n.Shape().Dimensions)
+	}
+	c.metrics = append(c.metrics, NamedNode{name, n})
+}
+
+// Losses returns the losses added so far: by layers, and by their activity regularizers.
+func (c *Call) Losses() []*graph.Node { return c.losses }
+
+// Updates returns the updates added so far.
+func (c *Call) Updates() []dense.Update { return c.updates }
+
+// Metrics returns the metrics added so far.
+func (c *Call) Metrics() []NamedNode { return c.metrics }
+
+// Apply calls a sublayer, without masks.
+func (c *Call) Apply(l GraphLayer, in ...*graph.Node) []*graph.Node {
+	out, _ := c.apply(l, in, make([]*graph.Node, len(in)))
+	return out
+}
+
+// apply calls l, and returns its outputs and their masks.
+func (c *Call) apply(l GraphLayer, in, mask []*graph.Node) (out, outMask []*graph.Node) {
+	b := l.core()
+	c.trace.Scope(b.Name(), func() {
+		outer, outerMasks := c.layer, c.masks
+		c.layer, c.masks = l, mask
+		out = l.Call(c, in...)
+		if len(out) == 0 || slices.Contains(out, nil) {
+			graphPanic("%w: Call returned no output", ErrArgument)
+		}
+		outMask = outputMasks(c, l, in, mask, len(out))
+		c.addActivity(b, out)
+		c.layer, c.masks = outer, outerMasks
+	})
+	return out, outMask
+}
+
+// addActivity adds the penalty on a layer's outputs, divided by the batch
+// size as Keras does since 2.0.
+func (c *Call) addActivity(b *Base, out []*graph.Node) {
+	r := b.options.Activity
+	if r.IsZero() {
+		return
+	}
+	for _, o := range out {
+		batch := 1
+		if o.Rank() > 0 {
+			batch = o.Shape().Dimensions[0]
+		}
+		c.AddLoss(graph.DivScalar(r.node(o), float64(batch)))
+	}
+}
+
+// WeightLosses returns the regularizers' penalties on the weights of vars,
+// each once. Tables pay theirs when rows are updated.
+func (c *Call) WeightLosses(vars []*Variable) []*graph.Node {
+	var losses []*graph.Node
+	for _, v := range vars {
+		if v.table == nil && !v.regularizer.IsZero() && v.Trainable() {
+			losses = append(losses, v.regularizer.node(c.Var(v)))
+		}
+	}
+	return losses
+}
+
+// DenseVariables returns the variables that are arrays, and drops tables.
+func DenseVariables(vars []*Variable) []*Variable {
+	return slices.DeleteFunc(slices.Clone(vars), func(v *Variable) bool { return v.table != nil })
+}
+
+// Specs describes dense variables to a program, in their order.
+func Specs(vars []*Variable) []dense.Variable {
+	specs := make([]dense.Variable, len(vars))
+	for i, v := range vars {
+		specs[i] = dense.Variable{Name: v.Name(), Shape: v.shape, Trainable: v.Trainable()}
+	}
+	return specs
+}
+
+// Values returns the arrays of dense variables, not copies, in their order.
+func Values(vars []*Variable) [][]float32 {
+	values := make([][]float32, len(vars))
+	for i, v := range vars {
+		values[i] = v.value
+	}
+	return values
+}

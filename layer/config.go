@@ -1,0 +1,338 @@
+package layer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rowan-embeddings/rowan/initializer"
+)
+
+// Config is the arguments of a layer under Keras' names: numbers, strings,
+// booleans, slices and maps, so that it can be written as JSON and read back.
+type Config map[string]any
+
+// Configurer is a layer that can say what it was made with.
+type Configurer interface {
+	Layer
+	Config() Config
+}
+
+// Constructor makes a layer from its config.
+type Constructor func(Config) (Layer, error)
+
+// constructors makes the layers of this package, by class name.
+var constructors = map[string]Constructor{
+	"InputLayer":             inputFromConfig,
+	"Embedding":              embeddingFromConfig,
+	"DynamicEmbedding":       dynamicFromConfig,
+	"Dense":                  denseFromConfig,
+	"Activation":             activationFromConfig,
+	"Dropout":                dropoutFromConfig,
+	"Flatten":                flattenFromConfig,
+	"Reshape":                reshapeFromConfig,
+	"Concatenate":            concatenateFromConfig,
+	"Dot":                    dotFromConfig,
+	"Add":                    addFromConfig,
+	"GlobalAveragePooling1D": averageFromConfig,
+	"GlobalMaxPooling1D":     maxFromConfig,
+	"GlobalSumPooling1D":     sumFromConfig,
+	"DropMask":               dropMaskFromConfig,
+}
+
+// ToConfig returns a layer's class name and config.
+func ToConfig(l Layer) (class string, c Config, err error) {
+	x, ok := l.(Configurer)
+	if !ok {
+		return "", nil, fmt.Errorf("%w: layer %q of class %s has no Config method", ErrConfig, l.core().Name(), l.core().Class())
+	}
+	return l.core().Class(), x.Config(), nil
+}
+
+// FromConfig makes the layer that a class name and a config describe, without
+// its weights. custom adds classes, or replaces those of this package. A key
+// that the class does not know is an error.
+func FromConfig(class string, c Config, custom ...map[string]Constructor) (Layer, error) {
+	for _, m := range custom {
+		if make, ok := m[class]; ok {
+			return make(c)
+		}
+	}
+	make, ok := constructors[class]
+	if !ok {
+		return nil, fmt.Errorf("%w: unknown layer %q: it is one of %s, or give its constructor", ErrConfig, class, strings.Join(classes(), ", "))
+	}
+	return make(c)
+}
+
+func classes() []string {
+	var names []string
+	for n := range constructors {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// BaseConfig returns the part of a config that all layers share.
+func (b *Base) BaseConfig() Config {
+	c := Config{"name": b.Name(), "trainable": !b.frozen, "dtype": "float32"}
+	if !b.options.Activity.IsZero() {
+		c["activity_regularizer"] = b.options.Activity.config()
+	}
+	return c
+}
+
+func (c Config) with(more Config) Config {
+	for k, v := range more {
+		c[k] = v
+	}
+	return c
+}
+
+// reader reads a config key by key, and keeps the first error.
+type reader struct {
+	c    Config
+	read map[string]bool
+	err  error
+}
+
+func (c Config) reader() *reader { return &reader{c: c, read: make(map[string]bool)} }
+
+func (r *reader) get(key string) (any, bool) {
+	r.read[key] = true
+	v, ok := r.c[key]
+	return v, ok && v != nil
+}
+
+func (r *reader) bad(key, want string, got any) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%q must be %s. Received: %v", key, want, got)
+	}
+}
+
+func (r *reader) text(key string) string {
+	v, ok := r.get(key)
+	if !ok {
+		return ""
+	}
+	s, ok := v.(string)
+	if !ok {
+		r.bad(key, "a string", v)
+	}
+	return s
+}
+
+func (r *reader) flag(key string) bool {
+	v, ok := r.get(key)
+	if !ok {
+		return false
+	}
+	b, ok := v.(bool)
+	if !ok {
+		r.bad(key, "true or false", v)
+	}
+	return b
+}
+
+// off reports whether a flag that is true by default is false.
+func (r *reader) off(key string) bool {
+	_, ok := r.get(key)
+	return ok && !r.flag(key)
+}
+
+func (r *reader) number(key string) float64 {
+	v, ok := r.get(key)
+	if !ok {
+		return 0
+	}
+	return r.asNumber(key, v)
+}
+
+func (r *reader) asNumber(key string, v any) float64 {
+	switch n := v.(type) {
+	case int:
+		return float64(n)
+	case int64:
+		return float64(n)
+	case uint64:
+		return float64(n)
+	case float32:
+		return float64(n)
+	case float64:
+		return n
+	}
+	r.bad(key, "a number", v)
+	return 0
+}
+
+func (r *reader) int(key string) int {
+	f := r.number(key)
+	if f != float64(int(f)) {
+		r.bad(key, "an integer", f)
+	}
+	return int(f)
+}
+
+// ints reads an integer, or a list of them; null in a list is -1.
+func (r *reader) ints(key string) []int {
+	v, ok := r.get(key)
+	if !ok {
+		return nil
+	}
+	switch list := v.(type) {
+	case []int:
+		return slices.Clone(list)
+	case []any:
+		ints := []int{}
+		for _, x := range list {
+			if x == nil {
+				x = -1
+			}
+			ints = append(ints, int(r.asNumber(key, x)))
+		}
+		return ints
+	}
+	return []int{r.int(key)}
+}
+
+// object reads {"class_name": …, "config": {…}}, or a bare name.
+func (r *reader) object(key string) (class string, c Config, ok bool) {
+	v, ok := r.get(key)
+	if !ok {
+		return "", nil, false
+	}
+	switch o := v.(type) {
+	case string:
+		return o, nil, true
+	case Config:
+		v = map[string]any(o)
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		r.bad(key, "a name, or a class_name and a config", v)
+		return "", nil, false
+	}
+	inner := Config(m).reader()
+	class = inner.text("class_name")
+	switch in := m["config"].(type) {
+	case map[string]any:
+		c = in
+	case Config:
+		c = in
+	}
+	return class, c, class != ""
+}
+
+func (r *reader) initializer(key string) initializer.Initializer {
+	class, c, ok := r.object(key)
+	if !ok {
+		return nil
+	}
+	i, err := initializer.FromConfig(initializer.Config{ClassName: class, Config: c})
+	if err != nil {
+		r.bad(key, "an initializer", err)
+	}
+	return i
+}
+
+func (r *reader) regularizer(key string) Regularizer {
+	class, c, ok := r.object(key)
+	if !ok {
+		return Regularizer{}
+	}
+	in := c.reader()
+	switch strings.ToLower(class) {
+	case "l1l2", "l1_l2", "l1", "l2":
+	default:
+		r.bad(key, "L1, L2 or L1L2", class)
+	}
+	if c == nil { // a bare name has Keras' default of 0.01
+		return Regularizer{L1: orNone(class != "l2", 0.01), L2: orNone(class != "l1", 0.01)}
+	}
+	return Regularizer{L1: float32(in.number("l1")), L2: float32(in.number("l2"))}
+}
+
+func orNone(yes bool, l float32) float32 {
+	if yes {
+		return l
+	}
+	return 0
+}
+
+func (r *reader) constraint(key string) Constraint {
+	class, c, ok := r.object(key)
+	if !ok {
+		return nil
+	}
+	in := c.reader()
+	switch strings.ReplaceAll(strings.ToLower(class), "_", "") {
+	case "maxnorm":
+		m := MaxNorm{Max: 2, Axis: in.int("axis")}
+		if _, ok := in.get("max_value"); ok {
+			m.Max = float32(in.number("max_value"))
+		}
+		return m
+	case "nonneg":
+		return NonNeg{}
+	case "unitnorm":
+		return UnitNorm{Axis: in.int("axis")}
+	}
+	r.bad(key, "MaxNorm, NonNeg or UnitNorm", class)
+	return nil
+}
+
+// options reads the part of a config that all layers share.
+func (r *reader) options() Options {
+	if d := r.text("dtype"); d != "" && d != "float32" {
+		r.bad("dtype", "float32", d)
+	}
+	return Options{Name: r.text("name"), Frozen: r.off("trainable"), Activity: r.regularizer("activity_regularizer")}
+}
+
+// done returns the first error, or an error about keys that nobody read.
+func (r *reader) done(class string) error {
+	if r.err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrConfig, class, r.err)
+	}
+	for key := range r.c {
+		if !r.read[key] {
+			return fmt.Errorf("%w: %s does not know %q", ErrConfig, class, key)
+		}
+	}
+	return nil
+}
+
+func (r Regularizer) config() any {
+	if r.IsZero() {
+		return nil
+	}
+	return map[string]any{"class_name": "L1L2", "config": map[string]any{"l1": widen(r.L1), "l2": widen(r.L2)}}
+}
+
+// widen keeps 0.1 from becoming 0.10000000149011612 in a config.
+func widen(f float32) float64 {
+	var w float64
+	fmt.Sscan(fmt.Sprint(f), &w)
+	return w
+}
+
+func constraintConfig(c Constraint) any {
+	switch v := c.(type) {
+	case MaxNorm:
+		return map[string]any{"class_name": "MaxNorm", "config": map[string]any{"max_value": widen(v.Max), "axis": v.Axis}}
+	case NonNeg:
+		return map[string]any{"class_name": "NonNeg", "config": map[string]any{}}
+	case UnitNorm:
+		return map[string]any{"class_name": "UnitNorm", "config": map[string]any{"axis": v.Axis}}
+	}
+	return nil
+}
+
+func initializerConfig(i initializer.Initializer) any {
+	c, err := initializer.ToConfig(i)
+	if err != nil {
+		return nil
+	}
+	return map[string]any{"class_name": c.ClassName, "config": c.Config}
+}

@@ -1,0 +1,192 @@
+package layer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/optim"
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// DynamicOptions are the optional arguments of [NewDynamicEmbedding]: those of
+// TensorFlow Recommenders Addons' Embedding. The zero value works. Arguments
+// that this version cannot honour are ErrUnsupported when set.
+type DynamicOptions struct {
+	Options
+	// KeyType is the type of the ids. Default: int64.
+	KeyType tensor.KeyType
+	// Combiner is kept for subclasses that squash the output; as in the source
+	// system, this layer does not pool by it. See Pool. Default: "sum".
+	Combiner string
+	// Pool pools over the last dimension of the ids. Default: none.
+	Pool rowan.Combiner
+	// Initializer gives a key its first values. Default: RandomNormal(0, 0.05).
+	Initializer initializer.Initializer
+	// WithoutUnique is with_unique=False: ids are not made distinct before the
+	// table is read. Results are the same either way, and so is the speed:
+	// lookups read a repeated row from the cache, updates always merge.
+	WithoutUnique bool
+	// InitCapacity is the number of keys to make room for. Default 0.
+	InitCapacity int
+	// MaxNorm bounds the L2 norm of a row, read or stored. Default 0: no bound.
+	MaxNorm float32
+	// Missing says what a lookup that does not train reads for an unknown key.
+	// Default: the values it would start with.
+	Missing rowan.Missing
+	// Optimizer trains the table. Default: the model's.
+	Optimizer *optim.Optimizer
+
+	// Devices are the row stores by URL. Only one in memory, the default,
+	// exists; others are ErrUnsupported.
+	Devices []string
+	// BPV2 writes differences instead of rows, so that several workers add up.
+	// ErrUnsupported: one process trains a table.
+	BPV2 bool
+	// RestrictPolicy bounds the table by evicting rows. ErrUnsupported.
+	RestrictPolicy string
+	// Partitioner sends keys to devices. ErrUnsupported: there is one device.
+	Partitioner func(keys tensor.IDs, parts int) []int
+	// KVCreator selects the row store. ErrUnsupported: see Devices.
+	KVCreator string
+	// DistributeStrategy places replicas. ErrUnsupported.
+	DistributeStrategy string
+	// KeepDistribution keeps devices in the config. ErrUnsupported: see Devices.
+	KeepDistribution bool
+	// ShortFileName shortens names in files of the source system. ErrUnsupported:
+	// file names here do not grow with scopes.
+	ShortFileName bool
+}
+
+func (o *DynamicOptions) check() error {
+	refused := []struct {
+		name string
+		set  bool
+	}{
+		{"devices", len(o.Devices) > 1 || len(o.Devices) == 1 && o.Devices[0] != "memory:"},
+		{"bp_v2", o.BPV2}, {"restrict_policy", o.RestrictPolicy != ""}, {"partitioner", o.Partitioner != nil},
+		{"kv_creator", o.KVCreator != ""}, {"distribute_strategy", o.DistributeStrategy != ""},
+		{"keep_distribution", o.KeepDistribution}, {"short_file_name", o.ShortFileName},
+	}
+	for _, r := range refused {
+		if r.set {
+			return fmt.Errorf("%w: DynamicEmbedding: argument %q: rows live in the memory of one process; leave it out", ErrUnsupported, r.name)
+		}
+	}
+	switch o.Combiner {
+	case "", "sum", "mean", "sqrtn":
+		return nil
+	}
+	return fmt.Errorf("%w: DynamicEmbedding: combiner must be sum, mean or sqrtn. Received: %q", ErrArgument, o.Combiner)
+}
+
+// DynamicEmbedding turns ids of any value, integers or strings, into rows of a
+// table that grows as ids come: no vocabulary, no collisions. Ids of shape
+// (3, 2) give (3, 2, size). A new key is stored at its first update; until
+// then it reads as the values that it will start with.
+type DynamicEmbedding struct {
+	Base
+	size  int
+	o     DynamicOptions
+	table *rowan.Table
+}
+
+// NewDynamicEmbedding returns a layer of rows of size numbers.
+func NewDynamicEmbedding(size int, o DynamicOptions) (*DynamicEmbedding, error) {
+	if size <= 0 {
+		return nil, fmt.Errorf("%w: DynamicEmbedding: `embedding_size` must be a positive integer. Received: embedding_size=%d", ErrArgument, size)
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if o.Combiner == "" {
+		o.Combiner = "sum"
+	}
+	if o.Initializer == nil {
+		o.Initializer = initializer.NewRandomNormal()
+	}
+	l := &DynamicEmbedding{size: size, o: o}
+	l.Init(l, o.Options)
+	return l, nil
+}
+
+// Build creates the table.
+func (l *DynamicEmbedding) Build(...Shape) (err error) {
+	l.table, err = rowan.NewTable(rowan.TableOptions{
+		Name: l.Name(), Width: l.size, KeyType: l.o.KeyType, Initializer: l.o.Initializer,
+		Seed: l.scope.seed, Optimizer: l.o.Optimizer, MaxNorm: l.o.MaxNorm,
+		InitialCapacity: l.o.InitCapacity, Missing: l.o.Missing,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = l.AddTable("embeddings", l.table, 0)
+	return err
+}
+
+// Table returns the table, nil before the layer is built.
+func (l *DynamicEmbedding) Table() *rowan.Table { return l.table }
+
+// Optimizer returns the table's own optimizer, nil if it is the model's.
+func (l *DynamicEmbedding) Optimizer() *optim.Optimizer { return l.o.Optimizer }
+
+// ImpliedInput is the input that a Sequential model gives the layer when it is the first.
+func (l *DynamicEmbedding) ImpliedInput() InputOptions {
+	return InputOptions{IDs: true, KeyType: l.o.KeyType, Shape: Shape{-1}}
+}
+
+// Symbolic implements [HostLayer].
+func (l *DynamicEmbedding) Symbolic(in []*Tensor) (*Tensor, error) {
+	if len(in) == 1 && !fits(in[0].keyType, l.o.KeyType) {
+		return nil, fmt.Errorf("%w: the table has %v keys, input %q has %v ids: give the layer that KeyType", ErrStage, l.o.KeyType, in[0].name, in[0].keyType)
+	}
+	return embed(in, l.o.Pool, l.size)
+}
+
+// fits reports whether ids of a type may be looked up in a table of another:
+// int32 in int64, as in tables.
+func fits(ids, keys tensor.KeyType) bool {
+	return ids == keys || ids == tensor.Int32 && keys == tensor.Int64
+}
+
+// Lookup implements [HostLayer].
+func (l *DynamicEmbedding) Lookup(ctx context.Context, r *Rows, ids tensor.IDs, training bool) error {
+	if l.table == nil {
+		return fmt.Errorf("%w: apply or run the layer first", ErrNotBuilt)
+	}
+	return r.look(ctx, l.table, ids, rowan.LookupOptions{
+		Combiner: l.o.Pool, Training: training && l.Trainable(), Feature: r.feature})
+}
+
+// Config implements [Configurer].
+func (l *DynamicEmbedding) Config() Config {
+	return l.BaseConfig().with(Config{
+		"embedding_size": l.size, "key_dtype": l.o.KeyType.String(), "value_dtype": "float32",
+		"combiner": l.o.Combiner, "pool": combinerConfig(l.o.Pool),
+		"initializer": initializerConfig(l.o.Initializer), "with_unique": !l.o.WithoutUnique,
+		"init_capacity": l.o.InitCapacity, "max_norm": widen(l.o.MaxNorm), "missing": int(l.o.Missing),
+	})
+}
+
+func dynamicFromConfig(c Config) (Layer, error) {
+	r := c.reader()
+	size := r.int("embedding_size")
+	o := DynamicOptions{Options: r.options(), Combiner: r.text("combiner"), Pool: r.combiner("pool"),
+		Initializer: r.initializer("initializer"), WithoutUnique: r.off("with_unique"),
+		InitCapacity: r.int("init_capacity"), MaxNorm: float32(r.number("max_norm")), Missing: rowan.Missing(r.int("missing"))}
+	if key := r.text("key_dtype"); key != "" {
+		k, err := tensor.ParseKeyType(key)
+		if err != nil {
+			r.bad("key_dtype", "int32, int64, uint64 or string", key)
+		}
+		o.KeyType = k
+	}
+	if v := r.text("value_dtype"); v != "" && v != "float32" {
+		r.bad("value_dtype", "float32", v)
+	}
+	if err := r.done("DynamicEmbedding"); err != nil {
+		return nil, err
+	}
+	return NewDynamicEmbedding(size, o)
+}

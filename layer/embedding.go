@@ -1,0 +1,242 @@
+package layer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/optim"
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// EmbeddingOptions are the optional arguments of [NewEmbedding]. The zero value works.
+type EmbeddingOptions struct {
+	Options
+	// Initializer gives the rows their first values. Default: RandomUniform(-0.05, 0.05).
+	Initializer initializer.Initializer
+	// Regularizer is a penalty on the rows, paid when they are touched. Default: none.
+	Regularizer Regularizer
+	// Constraint is applied to touched rows. MaxNorm along axis 1, a row, is
+	// the one that tables have; others are ErrUnsupported. Default: none.
+	Constraint Constraint
+	// MaskZero makes id 0 a padding id: the output carries a mask that is
+	// false there. The row of id 0 stays an ordinary row, as in Keras.
+	MaskZero bool
+	// InputLength is the shape of the ids of one example, -1 where it is not
+	// known. Default: anything.
+	InputLength []int
+	// Combiner pools over the last dimension of the ids. Default: none.
+	Combiner rowan.Combiner
+	// OutOfRange says what an id outside [0, inputDim) does. Default: an error.
+	OutOfRange rowan.OutOfRange
+	// Optimizer trains the table. Default: the model's.
+	Optimizer *optim.Optimizer
+}
+
+// Embedding turns non-negative integers into rows of a static table: Keras'
+// layer, with the combiner of NVIDIA's. Ids of shape (d1, …, dn) give
+// (d1, …, dn, outputDim); with a combiner (d1, …, dn-1, outputDim). Ragged ids
+// that are not pooled are padded under a mask.
+type Embedding struct {
+	Base
+	inputDim, outputDim int
+	o                   EmbeddingOptions
+	table               *rowan.Table
+}
+
+// NewEmbedding returns a layer of inputDim rows of outputDim numbers. Both
+// must be positive.
+func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, error) {
+	if inputDim <= 0 {
+		return nil, fmt.Errorf("%w: Embedding: `input_dim` must be a positive integer. Received: input_dim=%d", ErrArgument, inputDim)
+	}
+	if outputDim <= 0 {
+		return nil, fmt.Errorf("%w: Embedding: `output_dim` must be a positive integer. Received: output_dim=%d", ErrArgument, outputDim)
+	}
+	for _, n := range o.InputLength {
+		if n == 0 || n < -1 {
+			return nil, fmt.Errorf("%w: Embedding: `input_length` must hold positive integers, or -1 where not known. Received: input_length=%v", ErrArgument, o.InputLength)
+		}
+	}
+	if _, err := rowNorm(o.Constraint); err != nil {
+		return nil, fmt.Errorf("Embedding: %w", err)
+	}
+	if o.MaskZero && o.Combiner != rowan.None {
+		return nil, fmt.Errorf("%w: Embedding: a combiner reduces the dimension that mask_zero would mask: use one of them, or pool the masked sequence with GlobalAveragePooling1D", ErrArgument)
+	}
+	if o.Initializer == nil {
+		o.Initializer = initializer.NewRandomUniform()
+	}
+	l := &Embedding{inputDim: inputDim, outputDim: outputDim, o: o}
+	l.Init(l, o.Options)
+	return l, nil
+}
+
+// rowNorm returns the bound on a row's norm that a constraint stands for.
+func rowNorm(c Constraint) (float32, error) {
+	switch m := c.(type) {
+	case nil:
+		return 0, nil
+	case MaxNorm:
+		if m.Axis == 1 || m.Axis == -1 {
+			return m.Max, nil
+		}
+		return 0, fmt.Errorf("%w: MaxNorm of a table along axis %d, over all its rows: use MaxNorm{Max: %v, Axis: 1}, which bounds each row", ErrUnsupported, m.Axis, m.Max)
+	}
+	return 0, fmt.Errorf("%w: constraint %s on a table: tables have MaxNorm along axis 1", ErrUnsupported, c.Class())
+}
+
+// Build creates the table.
+func (l *Embedding) Build(...Shape) error {
+	norm, err := rowNorm(l.o.Constraint)
+	if err != nil {
+		return err
+	}
+	l.table, err = rowan.NewTable(rowan.TableOptions{
+		Name: l.Name(), Width: l.outputDim, Rows: l.inputDim,
+		Initializer: l.o.Initializer, Seed: l.scope.seed, Optimizer: l.o.Optimizer,
+		Regularizer: rowan.Regularizer(l.o.Regularizer), MaxNorm: norm, OutOfRange: l.o.OutOfRange,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = l.AddTable("embeddings", l.table, l.inputDim)
+	return err
+}
+
+// Table returns the table, nil before the layer is built.
+func (l *Embedding) Table() *rowan.Table { return l.table }
+
+// Optimizer returns the table's own optimizer, nil if it is the model's.
+func (l *Embedding) Optimizer() *optim.Optimizer { return l.o.Optimizer }
+
+// ImpliedInput is the input that a Sequential model gives the layer when it is
+// the first: ids of the shape that input_length says, else of one free dimension.
+func (l *Embedding) ImpliedInput() InputOptions {
+	if l.o.InputLength != nil {
+		return InputOptions{IDs: true, Shape: Shape(l.o.InputLength)}
+	}
+	return InputOptions{IDs: true, Shape: Shape{-1}}
+}
+
+// Symbolic implements [HostLayer].
+func (l *Embedding) Symbolic(in []*Tensor) (*Tensor, error) {
+	if len(in) == 1 && in[0].keyType == tensor.String {
+		return nil, fmt.Errorf("%w: Embedding looks up integers, input %q has strings: use DynamicEmbedding", ErrStage, in[0].name)
+	}
+	t, err := embed(in, l.o.Combiner, l.outputDim)
+	if err != nil {
+		return nil, err
+	}
+	if l.o.InputLength != nil {
+		if err := l.checkLength(in[0].shape); err != nil {
+			return nil, err
+		}
+		copyKnown(t.shape[1:], l.o.InputLength)
+	}
+	t.masked = t.masked || l.o.MaskZero
+	return t, nil
+}
+
+// embed is the output of every embedding: the shape of the ids and the width.
+func embed(in []*Tensor, c rowan.Combiner, width int) (*Tensor, error) {
+	if len(in) != 1 {
+		return nil, fmt.Errorf("%w: an embedding looks up one batch of ids, got %d", ErrArgument, len(in))
+	}
+	s := in[0].shape
+	if c == rowan.None {
+		return &Tensor{shape: s.append(width), masked: in[0].ragged}, nil
+	}
+	if len(s) < 2 {
+		return nil, fmt.Errorf("%w: 1D input with combiner is ambiguous. Please create batch dimension. Received: %v", ErrShape, s)
+	}
+	return &Tensor{shape: s[:len(s)-1].append(width)}, nil
+}
+
+// checkLength is Keras' rule: input_length must agree with the ids' shape
+// wherever both are known.
+func (l *Embedding) checkLength(ids Shape) error {
+	if !Shape(l.o.InputLength).Accepts(ids[1:]) {
+		return fmt.Errorf("%w: \"input_length\" is %v, but received input has shape %v", ErrShape, Shape(l.o.InputLength), ids)
+	}
+	return nil
+}
+
+// copyKnown fills free dimensions of s from known, which is not longer.
+func copyKnown(s Shape, known []int) {
+	for i, d := range known {
+		if i < len(s)-1 && s[i] < 0 {
+			s[i] = d
+		}
+	}
+}
+
+// Lookup implements [HostLayer].
+func (l *Embedding) Lookup(ctx context.Context, r *Rows, ids tensor.IDs, training bool) error {
+	if l.table == nil {
+		return fmt.Errorf("%w: apply or run the layer first", ErrNotBuilt)
+	}
+	if l.o.InputLength != nil && len(ids.Shape()) > 0 {
+		if err := l.checkLength(Shape(ids.Shape())); err != nil {
+			return err
+		}
+	}
+	err := r.look(ctx, l.table, ids, rowan.LookupOptions{
+		Combiner: l.o.Combiner, Training: training && l.Trainable(), Feature: r.feature})
+	if l.o.MaskZero && err == nil {
+		r.mask = notZero(r.mask, ids)
+	}
+	return err
+}
+
+// Config implements [Configurer].
+func (l *Embedding) Config() Config {
+	return l.BaseConfig().with(Config{
+		"input_dim": l.inputDim, "output_dim": l.outputDim,
+		"embeddings_initializer": initializerConfig(l.o.Initializer),
+		"embeddings_regularizer": l.o.Regularizer.config(),
+		"embeddings_constraint":  constraintConfig(l.o.Constraint),
+		"mask_zero":              l.o.MaskZero, "input_length": lengthConfig(l.o.InputLength),
+		"combiner": combinerConfig(l.o.Combiner), "out_of_range": int(l.o.OutOfRange),
+	})
+}
+
+func lengthConfig(n []int) any {
+	if n == nil {
+		return nil
+	}
+	return n
+}
+
+func combinerConfig(c rowan.Combiner) any {
+	if c == rowan.None {
+		return nil
+	}
+	return c.String()
+}
+
+func (r *reader) combiner(key string) rowan.Combiner {
+	name := r.text(key)
+	if name == "" {
+		return rowan.None
+	}
+	c, err := rowan.ParseCombiner(name)
+	if err != nil {
+		r.bad(key, "none, sum, mean or sqrtn", name)
+	}
+	return c
+}
+
+func embeddingFromConfig(c Config) (Layer, error) {
+	r := c.reader()
+	in, out := r.int("input_dim"), r.int("output_dim")
+	o := EmbeddingOptions{Options: r.options(), Initializer: r.initializer("embeddings_initializer"),
+		Regularizer: r.regularizer("embeddings_regularizer"), Constraint: r.constraint("embeddings_constraint"),
+		MaskZero: r.flag("mask_zero"), InputLength: r.ints("input_length"), Combiner: r.combiner("combiner"),
+		OutOfRange: rowan.OutOfRange(r.int("out_of_range"))}
+	if err := r.done("Embedding"); err != nil {
+		return nil, err
+	}
+	return NewEmbedding(in, out, o)
+}

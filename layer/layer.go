@@ -1,0 +1,98 @@
+// Package layer holds Keras-shaped layers: objects that own weights, know how
+// to compute, and can be connected into a graph.
+//
+// A model has two stages, in one direction. The host stage turns ids into
+// floats with tables; the graph stage turns floats into outputs and a loss,
+// and is differentiated:
+//
+//	Input ──ids──> Embedding ──floats, mask──> Concatenate ─> Dense ─> Dense ──> output
+//	              (HostLayer)                  └────────── GraphLayers ──────┘
+//	  <────────────── host stage ────────────┘└──────────── graph stage ──────────>
+//
+// So an embedding layer is only ever the first layer on its path from an
+// input, as Keras has it; anything else is an error that says so.
+//
+// A layer is used in two ways. [Base.Apply] connects it symbolically: it takes
+// and returns a [Tensor] (a shape, no data) and remembers a [Node] for every
+// call; a layer that is applied twice shares its weights. [Base.Run] computes
+// at once, on data, and remembers nothing. A [Plan] sorts the nodes between
+// inputs and outputs, and lowers them into a graph.
+//
+// What a layer owns are [Variable]s: dense arrays, or tables. They are kept
+// here and not in the graph: values go in, gradients come out, and the model's
+// optimizer updates them.
+package layer
+
+import (
+	"errors"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// Errors that layers report; match with errors.Is.
+var (
+	// ErrNotInitialized: a layer type of one's own did not call Base.Init.
+	ErrNotInitialized = errors.New("layer: not initialized")
+	// ErrArgument: a constructor argument makes no sense.
+	ErrArgument = errors.New("layer: bad argument")
+	// ErrShape: an input does not have the shape that the layer needs.
+	ErrShape = errors.New("layer: incompatible input shape")
+	// ErrStage: floats where ids are needed, or ids where floats are.
+	ErrStage = errors.New("layer: wrong kind of input")
+	// ErrMask: a mask reached a layer that does not support masking.
+	ErrMask = errors.New("layer: mask not supported")
+	// ErrNotBuilt: the layer has no weights yet.
+	ErrNotBuilt = errors.New("layer: not built")
+	// ErrNotConnected: the layer has no node, or several where one was asked for.
+	ErrNotConnected = errors.New("layer: not connected")
+	// ErrWeights: arrays that do not fit the layer's weights.
+	ErrWeights = errors.New("layer: weights do not fit")
+	// ErrConfig: a config cannot be read or written.
+	ErrConfig = errors.New("layer: bad config")
+	// ErrUnsupported: an argument that this version accepts but cannot honour.
+	ErrUnsupported = errors.New("layer: not supported yet")
+)
+
+// Layer is what all layers have in common. Types implement it by embedding
+// [Base], and one of [GraphLayer] and [HostLayer] to be of use.
+type Layer interface {
+	core() *Base
+	// Build creates the weights for inputs of these shapes, with AddWeight,
+	// AddTable and AddLayer. It runs once, before the first call.
+	Build(in ...Shape) error
+}
+
+// GraphLayer computes floats from floats.
+type GraphLayer interface {
+	Layer
+	// Call lowers the layer into a graph. It may panic, as graph operations
+	// do: the panic becomes an error with the layer's name.
+	Call(c *Call, in ...*graph.Node) []*graph.Node
+}
+
+// Masker is a GraphLayer that computes its outputs' masks. mask[i] is nil where
+// input i has none; so is the result where an output has none. Without it,
+// the mask of a layer's only masked input is passed on to every output.
+type Masker interface {
+	ComputeMask(c *Call, in, mask []*graph.Node) []*graph.Node
+}
+
+// Shaper is a Layer that computes its output shapes. Without it, graph layers
+// are traced with two sizes for the free dimensions.
+type Shaper interface {
+	OutputShape(in ...Shape) ([]Shape, error)
+}
+
+// Options are what every layer takes. The zero value works.
+type Options struct {
+	// Name names the layer. Default: the class in snake case and a number,
+	// "dense", "dense_1", counted in the [Scope] of the tensors it is first
+	// applied to.
+	Name string
+	// Frozen excludes the layer's weights from training: Keras' trainable=False.
+	Frozen bool
+	// Activity is a penalty on the layer's outputs, divided by the batch size.
+	Activity Regularizer
+	// Weights are set when the layer is built.
+	Weights [][]float32
+}

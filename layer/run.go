@@ -1,0 +1,248 @@
+package layer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// Args are the arguments of an eager call.
+type Args struct {
+	// Training is true in a training step.
+	Training bool
+	// Step numbers the random numbers of dropout: equal steps draw equal ones.
+	Step int64
+}
+
+// Output is what an eager call computed.
+type Output struct {
+	// Values are the layer's outputs.
+	Values []Value
+	// Losses are those of this call: what the layer added, activity
+	// regularizers, then weight regularizers.
+	Losses []float32
+	// Metrics are those that the layer reported.
+	Metrics []Metric
+}
+
+// Metric is a named number.
+type Metric struct {
+	Name  string
+	Value float32
+}
+
+// eagerProgram is a layer compiled alone. names and counts are set by tracing.
+type eagerProgram struct {
+	*dense.Program
+	vars []*Variable
+
+	traced atomic.Pointer[traced]
+}
+
+// traced says what the outputs of a program are, after those of the layer.
+type traced struct {
+	masked  []bool
+	losses  int
+	metrics []string
+}
+
+// Run computes the layer on data at once: no node is made. It builds the layer
+// first if need be. A graph layer is compiled for each shape of its inputs.
+//
+// In training, updates such as running means are stored. Run is safe for
+// concurrent use where Training is false and the layer is built.
+func (b *Base) Run(ctx context.Context, a Args, in ...Value) (*Output, error) {
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	if len(in) == 0 {
+		return nil, fmt.Errorf("%w: layer %q was run on no inputs", ErrArgument, b.Class())
+	}
+	b.bind(process)
+	switch l := b.self.(type) {
+	case HostLayer:
+		return b.runHost(ctx, l, a, in)
+	case GraphLayer:
+		return b.runGraph(ctx, l, a, in)
+	}
+	return nil, fmt.Errorf("%w: %s is neither a GraphLayer nor a HostLayer", ErrNotInitialized, b.Class())
+}
+
+func (b *Base) runHost(ctx context.Context, l HostLayer, a Args, in []Value) (*Output, error) {
+	if len(in) != 1 || in[0].IDs == nil {
+		return nil, fmt.Errorf("%w: layer %q looks up one batch of ids", ErrStage, b.Name())
+	}
+	ids := in[0].IDs
+	if err := b.buildOnce([]Shape{Shape(ids.Shape())}); err != nil {
+		return nil, err
+	}
+	r := new(Rows)
+	if err := l.Lookup(ctx, r, ids, a.Training); err != nil {
+		return nil, fmt.Errorf("layer %q: %w", b.Name(), err)
+	}
+	v := Value{Floats: r.Values(), Mask: r.Mask(), Splits: r.Splits()}
+	if len(v.Mask) == 0 {
+		v.Mask = nil
+	}
+	out := &Output{Values: []Value{v}}
+	if act := b.options.Activity; !act.IsZero() {
+		out.Losses = append(out.Losses, act.value(v.Floats.Data())/float32(max(1, v.Floats.Shape()[0])))
+	}
+	return out, nil
+}
+
+func (b *Base) buildOnce(in []Shape) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.build(in)
+}
+
+// value is the penalty of numbers at hand, summed in order.
+func (r Regularizer) value(x []float32) float32 {
+	var l1, l2 float64
+	for _, v := range x {
+		l1 += max(float64(v), -float64(v))
+		l2 += float64(float64(v) * float64(v))
+	}
+	return float32(float64(r.L1)*l1 + float64(r.L2)*l2)
+}
+
+func (b *Base) runGraph(_ context.Context, l GraphLayer, a Args, in []Value) (*Output, error) {
+	arrays, shapes, masked, err := b.eagerInputs(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.checkShapes(shapes); err != nil {
+		return nil, err
+	}
+	if slices.Contains(masked, true) && !b.masking {
+		return nil, fmt.Errorf("%w: layer %q does not support masking, but was passed a mask", ErrMask, b.Name())
+	}
+	if err := b.buildOnce(shapes); err != nil {
+		return nil, err
+	}
+	p, err := b.eagerProgram(l, a.Training, masked)
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.Run(dense.Args{Variables: Values(p.vars), Inputs: arrays, Step: a.Step})
+	if err != nil {
+		return nil, err
+	}
+	for i, u := range r.Updates {
+		copy(p.vars[i].value, u)
+	}
+	return p.output(r)
+}
+
+func (b *Base) eagerInputs(in []Value) (arrays []dense.Array, shapes []Shape, masked []bool, err error) {
+	var masks []dense.Array
+	for i, v := range in {
+		if v.Floats == nil {
+			return nil, nil, nil, fmt.Errorf("%w: layer %q computes on floats; input %d has none", ErrStage, b.Name(), i)
+		}
+		dims := v.Floats.Shape()
+		if v.Splits != nil {
+			return nil, nil, nil, fmt.Errorf("%w: layer %q needs a rectangle; input %d is ragged", ErrShape, b.Name(), i)
+		}
+		arrays = append(arrays, dense.Floats(v.Floats.Data(), dims...))
+		shapes = append(shapes, Shape(dims))
+		masked = append(masked, v.Mask != nil)
+		if v.Mask != nil {
+			masks = append(masks, dense.Bools(v.Mask, maskShape(dims)...))
+		}
+	}
+	return append(arrays, masks...), shapes, masked, nil
+}
+
+func (b *Base) eagerProgram(l GraphLayer, training bool, masked []bool) (*eagerProgram, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := eagerKey(training, masked)
+	if p := b.eager[key]; p != nil {
+		return p, nil
+	}
+	p := &eagerProgram{vars: DenseVariables(b.Variables())}
+	var err error
+	p.Program, err = dense.New(dense.Config{
+		Name: b.Name(), Variables: Specs(p.vars), Seed: b.scope.seed,
+		Build: func(t *dense.Trace) (dense.Result, error) { return p.build(t, l, training, masked) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if b.eager == nil {
+		b.eager = make(map[string]*eagerProgram)
+	}
+	b.eager[key] = p
+	return p, nil
+}
+
+func eagerKey(training bool, masked []bool) string { return fmt.Sprint(training, masked) }
+
+// build traces the layer; its outputs are the layer's, their masks, the losses, the metrics.
+func (p *eagerProgram) build(t *dense.Trace, l GraphLayer, training bool, masked []bool) (dense.Result, error) {
+	in, mask := make([]*graph.Node, len(masked)), make([]*graph.Node, len(masked))
+	next := len(masked)
+	for i := range in {
+		in[i] = t.Input(i)
+		if masked[i] {
+			mask[i] = t.Input(next)
+			next++
+		}
+	}
+	c := NewCall(t, p.vars, training)
+	out, outMask := c.apply(l, in, mask)
+	note := &traced{masked: make([]bool, len(out))}
+	r := dense.Result{Outputs: out, Updates: c.Updates()}
+	for i, m := range outMask {
+		if m != nil {
+			note.masked[i] = true
+			r.Outputs = append(r.Outputs, m)
+		}
+	}
+	losses := append(c.Losses(), c.WeightLosses(p.vars)...)
+	note.losses = len(losses)
+	r.Outputs = append(r.Outputs, losses...)
+	for _, m := range c.Metrics() {
+		note.metrics = append(note.metrics, m.Name)
+		r.Outputs = append(r.Outputs, m.Value)
+	}
+	p.traced.Store(note)
+	return r, nil
+}
+
+func (p *eagerProgram) output(r *dense.Results) (*Output, error) {
+	note := p.traced.Load()
+	rest := r.Outputs[len(note.masked):]
+	next := func() dense.Array {
+		a := rest[0]
+		rest = rest[1:]
+		return a
+	}
+	o := &Output{}
+	for i, masked := range note.masked {
+		floats, err := tensor.NewValues(r.Outputs[i].Float, r.Outputs[i].Shape...)
+		if err != nil {
+			return nil, err
+		}
+		v := Value{Floats: floats}
+		if masked {
+			v.Mask = next().Bool
+		}
+		o.Values = append(o.Values, v)
+	}
+	for range note.losses {
+		o.Losses = append(o.Losses, next().Float[0])
+	}
+	for _, name := range note.metrics {
+		o.Metrics = append(o.Metrics, Metric{name, next().Float[0]})
+	}
+	return o, nil
+}

@@ -1,0 +1,57 @@
+package layer
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// Scope gives layers their default names, and their weights a seed. The layers
+// of one model share one scope, so that names and first values do not depend
+// on what else the process has built. It is safe for concurrent use.
+type Scope struct {
+	seed  uint64
+	mu    sync.Mutex
+	count map[string]int
+}
+
+// NewScope returns a scope in which no name has been used. Equal seeds give
+// equal models equal first weights.
+func NewScope(seed uint64) *Scope { return &Scope{seed: seed, count: make(map[string]int)} }
+
+// Seed returns the seed.
+func (s *Scope) Seed() uint64 { return s.seed }
+
+// unique returns "dense", then "dense_1", as Keras does.
+func (s *Scope) unique(base string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.count[base]
+	s.count[base] = n + 1
+	if n == 0 {
+		return base
+	}
+	return fmt.Sprintf("%s_%d", base, n)
+}
+
+// process is the scope of layers that are used without one.
+var process = NewScope(0)
+
+// snake turns a class name into Keras' snake case: "GlobalAveragePooling1D"
+// becomes "global_average_pooling1d".
+func snake(class string) string {
+	var b strings.Builder
+	runes := []rune(class)
+	for i, r := range runes {
+		if unicode.IsUpper(r) && i > 0 {
+			before := runes[i-1]
+			next := i+1 < len(runes) && unicode.IsLower(runes[i+1])
+			if unicode.IsLower(before) || (unicode.IsUpper(before) && next) {
+				b.WriteByte('_')
+			}
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}

@@ -1,0 +1,139 @@
+package layer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// Value is a batch of data: ids, or floats. Exactly one of IDs and Floats is set.
+type Value struct {
+	// IDs is a batch of ids.
+	IDs tensor.IDs
+	// Floats is an array whose first dimension is the batch.
+	Floats *tensor.Values
+	// Mask says which entries of Floats count; nil without a mask.
+	Mask []bool
+	// Splits says where each bag of ragged Floats begins and ends; nil if they are rectangular.
+	Splits []int64
+}
+
+// HostStage runs the lookups of a plan. It holds the memory of one batch, so a
+// goroutine needs its own.
+//
+//	arrays := stage.Lookup(ids)          host: rows in, rectangles out
+//	results := program.Run(arrays)       graph: loss, gradients
+//	stage.Backward(results, gradients)   host: gradients to their tables
+type HostStage struct {
+	plan    *Plan
+	rows    map[*Node]*Rows
+	trained []int
+	arrays  []dense.Array
+}
+
+// NewHostStage returns a stage for one goroutine.
+func (p *Plan) NewHostStage() *HostStage {
+	s := &HostStage{plan: p, rows: make(map[*Node]*Rows), trained: p.trained()}
+	for _, n := range p.Host {
+		s.rows[n] = &Rows{feature: n.In[0].name}
+	}
+	return s
+}
+
+// Lookup looks the ids of a batch up. in belongs to Plan.Inputs. The result is
+// what the plan's program takes first: an array for each feed, then a mask for
+// each masked feed. It is valid until the next Lookup.
+func (s *HostStage) Lookup(ctx context.Context, training bool, in ...Value) ([]dense.Array, error) {
+	if len(in) != len(s.plan.Inputs) {
+		return nil, fmt.Errorf("%w: the model has %d inputs, got %d", ErrShape, len(s.plan.Inputs), len(in))
+	}
+	at := make(map[*Tensor]Value, len(in))
+	for i, t := range s.plan.Inputs {
+		if err := t.accepts(in[i]); err != nil {
+			return nil, err
+		}
+		at[t] = in[i]
+	}
+	for _, n := range s.plan.Host {
+		r := s.rows[n]
+		if err := n.Layer.(HostLayer).Lookup(ctx, r, at[n.In[0]].IDs, training); err != nil {
+			return nil, fmt.Errorf("layer %q: %w", n.Layer.core().Name(), err)
+		}
+	}
+	return s.feeds(at)
+}
+
+// feeds gathers the arrays that enter the graph.
+func (s *HostStage) feeds(at map[*Tensor]Value) ([]dense.Array, error) {
+	arrays := s.arrays[:0]
+	var masks []dense.Array
+	for _, t := range s.plan.Feeds {
+		values, mask, err := s.feed(t, at)
+		if err != nil {
+			return nil, err
+		}
+		shape := values.Shape()
+		arrays = append(arrays, dense.Floats(values.Data(), shape...))
+		if !t.masked {
+			if s.rows[t.node] != nil && s.rows[t.node].ragged {
+				return nil, fmt.Errorf("%w: input %q got ragged ids: declare it Ragged, or give its embedding a combiner", ErrShape, t.name)
+			}
+			continue
+		}
+		masks = append(masks, dense.Bools(mask, maskShape(shape)...))
+	}
+	s.arrays = append(arrays, masks...)
+	return s.arrays, nil
+}
+
+func (s *HostStage) feed(t *Tensor, at map[*Tensor]Value) (*tensor.Values, []bool, error) {
+	if r := s.rows[t.node]; r != nil {
+		return r.Feed()
+	}
+	v := at[t]
+	return v.Floats, v.Mask, nil
+}
+
+// Backward adds the gradients of a training run to the collections of their
+// tables; a table without one gets it.
+func (s *HostStage) Backward(r *dense.Results, into map[*rowan.Table]*rowan.Gradients) error {
+	for i, at := range s.trained {
+		t := s.plan.Feeds[at]
+		table := tableOf(t.node.Layer)
+		if into[table] == nil {
+			into[table] = table.NewGradients()
+		}
+		a := r.InputGradients[i]
+		grad, err := tensor.NewValues(a.Float, a.Shape...)
+		if err != nil {
+			return err
+		}
+		if err := s.rows[t.node].Backward(into[table], grad); err != nil {
+			return fmt.Errorf("layer %q: %w", t.node.Layer.core().Name(), err)
+		}
+	}
+	return nil
+}
+
+// accepts checks data against a symbolic input.
+func (t *Tensor) accepts(v Value) error {
+	switch {
+	case t.ids && v.IDs == nil:
+		return fmt.Errorf("%w: input %q takes ids, got floats", ErrStage, t.name)
+	case !t.ids && v.Floats == nil:
+		return fmt.Errorf("%w: input %q takes floats, got ids", ErrStage, t.name)
+	}
+	dims := Shape{}
+	if t.ids {
+		dims = v.IDs.Shape()
+	} else {
+		dims = v.Floats.Shape()
+	}
+	if !t.shape.Accepts(dims) {
+		return fmt.Errorf("%w: input %q expects shape %v, got %v", ErrShape, t.name, t.shape, Shape(dims))
+	}
+	return nil
+}

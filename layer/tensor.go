@@ -1,0 +1,83 @@
+package layer
+
+import (
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// Tensor is a symbolic value between two layers: a shape, never data.
+type Tensor struct {
+	name    string
+	shape   Shape
+	ids     bool
+	keyType tensor.KeyType
+	ragged  bool
+	masked  bool
+	node    *Node
+	index   int
+	scope   *Scope
+}
+
+// Name returns the name of the layer that made the tensor.
+func (t *Tensor) Name() string { return t.name }
+
+// Shape returns the shape, -1 for a free dimension. The caller must not change it.
+func (t *Tensor) Shape() Shape { return t.shape }
+
+// IsIDs reports whether the tensor is a batch of ids; else it is one of float32.
+func (t *Tensor) IsIDs() bool { return t.ids }
+
+// KeyType returns the type of the ids of a batch of ids.
+func (t *Tensor) KeyType() tensor.KeyType { return t.keyType }
+
+// Ragged reports whether the ids' last dimension varies within a batch.
+func (t *Tensor) Ragged() bool { return t.ragged }
+
+// Masked reports whether a mask travels with the tensor.
+func (t *Tensor) Masked() bool { return t.masked }
+
+// Node returns the call that made the tensor.
+func (t *Tensor) Node() *Node { return t.node }
+
+// Index returns which output of its node the tensor is.
+func (t *Tensor) Index() int { return t.index }
+
+// Scope returns the scope that names the layers after this tensor.
+func (t *Tensor) Scope() *Scope { return t.scope }
+
+// Node is one symbolic call of a layer.
+type Node struct {
+	// Layer was called.
+	Layer Layer
+	// In are its inputs, Out its outputs.
+	In, Out []*Tensor
+}
+
+// InputOptions describes an input of a model. The zero value is a vector of
+// unknown length per example.
+type InputOptions struct {
+	// Name names the input, and the feature that feeds it. Default: "input", "input_1", ….
+	Name string
+	// Shape is the shape of one example, without the batch, -1 where it is not
+	// known. Default: () , a number an example.
+	Shape Shape
+	// IDs makes it a batch of ids for an embedding. Default: float32.
+	IDs bool
+	// KeyType is the type of the ids. Default: int64.
+	KeyType tensor.KeyType
+	// Ragged says that the number of ids varies from example to example. Its
+	// Shape is (-1). Without a combiner such ids come out of an embedding
+	// padded, under a mask. Default: rectangular.
+	Ragged bool
+	// Scope names the layers behind this input. The inputs of one model share
+	// one. Default: one for the whole process.
+	Scope *Scope
+}
+
+// Input returns a symbolic input: the start of a model.
+func Input(o InputOptions) (*Tensor, error) {
+	l, err := newInputLayer(o)
+	if err != nil {
+		return nil, err
+	}
+	return l.tensor(), nil
+}

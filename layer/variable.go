@@ -1,0 +1,147 @@
+package layer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/initializer"
+)
+
+// Variable is a weight of a layer: a dense array of float32, or a table.
+//
+// Its value is not guarded: training writes it between steps, and whoever
+// reads at the same time must hold the model's lock.
+type Variable struct {
+	layer       *Base
+	name        string
+	shape       Shape
+	value       []float32
+	table       *rowan.Table
+	frozen      bool
+	regularizer Regularizer
+	constraint  Constraint
+}
+
+// Name returns the layer's name and the weight's: "dense/kernel".
+func (v *Variable) Name() string { return v.layer.Name() + "/" + v.name }
+
+// ShortName returns the weight's name alone: "kernel".
+func (v *Variable) ShortName() string { return v.name }
+
+// Shape returns the shape; of a table (rows, width), -1 rows for a dynamic one.
+func (v *Variable) Shape() Shape { return v.shape }
+
+// Value returns the numbers in row-major order, not a copy, to be read and
+// updated in place; nil of a table.
+func (v *Variable) Value() []float32 { return v.value }
+
+// Table returns the table, nil of a dense array.
+func (v *Variable) Table() *rowan.Table { return v.table }
+
+// Trainable reports whether training updates the variable: neither it nor the
+// layer is frozen.
+func (v *Variable) Trainable() bool { return !v.frozen && !v.layer.frozen }
+
+// Regularizer returns the penalty on the weight.
+func (v *Variable) Regularizer() Regularizer { return v.regularizer }
+
+// Constrain applies the weight's constraint, after an update. A table applies its own.
+func (v *Variable) Constrain() {
+	if v.constraint != nil && v.table == nil {
+		v.constraint.Apply(v.value, v.shape)
+	}
+}
+
+// WeightOptions says what a weight starts as and how it is trained.
+type WeightOptions struct {
+	// Initializer gives the first values. Default: GlorotUniform, as Keras.
+	Initializer initializer.Initializer
+	// Regularizer is a penalty on the weight, counted once however often the
+	// layer is called. Default: none.
+	Regularizer Regularizer
+	// Constraint is applied after each update. Default: none.
+	Constraint Constraint
+	// Frozen excludes the weight from training: batch statistics. Default: trained.
+	Frozen bool
+}
+
+// AddWeight creates a dense weight, or returns the one of that name. Call it
+// in Build. All dimensions must be known, else ErrShape.
+func (b *Base) AddWeight(name string, s Shape, o WeightOptions) (*Variable, error) {
+	if v := b.variable(name); v != nil {
+		if !v.shape.Equal(s) || v.table != nil {
+			return nil, fmt.Errorf("%w: layer %q already has a weight %q of shape %v, asked for %v", ErrWeights, b.Name(), name, v.shape, s)
+		}
+		return v, nil
+	}
+	for _, d := range s {
+		if d <= 0 {
+			return nil, fmt.Errorf("%w: weight %q of layer %q needs a known, positive shape, got %v", ErrShape, name, b.Name(), s)
+		}
+	}
+	v := &Variable{layer: b, name: name, shape: slices.Clone(s), value: make([]float32, s.size()),
+		frozen: o.Frozen, regularizer: o.Regularizer, constraint: o.Constraint}
+	v.initialize(o.Initializer)
+	b.vars = append(b.vars, v)
+	return v, nil
+}
+
+// initialize fills a dense weight row by row; a vector is one row.
+func (v *Variable) initialize(i initializer.Initializer) {
+	if i == nil {
+		i = initializer.GlorotUniform{}
+	}
+	width := 1
+	if len(v.shape) > 0 {
+		width = v.shape[len(v.shape)-1]
+	}
+	fan := fanOf(v.shape)
+	for r := 0; r*width < len(v.value); r++ {
+		i.Row(v.value[r*width:(r+1)*width], initializer.Stream(v.layer.scope.seed, v.Name(), uint64(r)), fan)
+	}
+}
+
+// fanOf is Keras' compute_fans: of a matrix its two dimensions; of a vector its
+// length, twice; beyond, the leading dimensions are a receptive field.
+func fanOf(s Shape) initializer.Fan {
+	switch len(s) {
+	case 0:
+		return initializer.Fan{In: 1, Out: 1}
+	case 1:
+		return initializer.Fan{In: s[0], Out: s[0]}
+	}
+	field := s[:len(s)-2].size()
+	return initializer.Fan{In: s[len(s)-2] * field, Out: s[len(s)-1] * field}
+}
+
+// AddTable makes a table a weight of the layer. Call it in Build.
+func (b *Base) AddTable(name string, t *rowan.Table, rows int) (*Variable, error) {
+	if b.variable(name) != nil {
+		return nil, fmt.Errorf("%w: layer %q already has a weight %q", ErrWeights, b.Name(), name)
+	}
+	if rows <= 0 {
+		rows = -1
+	}
+	v := &Variable{layer: b, name: name, shape: Shape{rows, t.Width()}, table: t}
+	b.vars = append(b.vars, v)
+	return v, nil
+}
+
+func (b *Base) variable(name string) *Variable {
+	for _, v := range b.vars {
+		if v.name == name {
+			return v
+		}
+	}
+	return nil
+}
+
+// read returns a copy of the weight's numbers.
+func (v *Variable) read(ctx context.Context) ([]float32, error) {
+	if v.table == nil {
+		return slices.Clone(v.value), nil
+	}
+	return readTable(ctx, v)
+}
