@@ -1,40 +1,52 @@
 package keymap
 
-import "math/bits"
-
 // block is how many keys are probed together. A core keeps 10 to 30 misses in
-// flight; a longer block gains nothing and a much longer one's lines could
+// flight; a longer block gains nothing, and the lines of a much longer one could
 // leave the first-level cache before they are read.
 const block = 32
+
+// homes are the buckets where the walks of a block of keys begin.
+type homes [block]*bucket
 
 // Find fills rows[i] with the row of the key with hashes[i], or None. The hashes
 // may lie in any stripes and repeat; rows must be as long. It allocates nothing.
 //
-// A block of keys is probed in two passes: the first reads one word of each
-// home bucket, so that their cache misses overlap, the second compares.
+// The homes of each block are asked for while the block before is compared, so
+// that cache misses overlap with each other and with the work.
 func (m *Map) Find(hashes []uint64, rows []uint32) {
 	rows = rows[:len(hashes)]
-	for len(hashes) > block {
-		m.findBlock(hashes[:block], rows[:block])
-		hashes, rows = hashes[block:], rows[block:]
+	var turns [2]homes
+	ahead := min(block, len(hashes))
+	m.ask(&turns[0], hashes[:ahead])
+	for turn := 0; len(hashes) > 0; turn ^= 1 {
+		n := ahead
+		ahead = min(block, len(hashes)-n)
+		m.ask(&turns[turn^1], hashes[n:n+ahead])
+		m.resolve(&turns[turn], hashes[:n], rows[:n])
+		hashes, rows = hashes[n:], rows[n:]
 	}
-	m.findBlock(hashes, rows)
 }
 
-func (m *Map) findBlock(hashes []uint64, rows []uint32) {
-	var home [block]*bucket
-	var meta [block]uint32
+// ask finds the homes of up to a block of hashes and sends for them.
+func (m *Map) ask(to *homes, hashes []uint64) {
 	for i, hash := range hashes {
-		b := m.stripe(hash).home(hash)
-		home[i&(block-1)], meta[i&(block-1)] = b, b.meta
+		to[i%block] = m.stripe(hash).home(hash)
 	}
+	prefetch(to, len(hashes))
+}
+
+// resolve finds the rows of hashes whose homes were asked for. It is match
+// written out: the call would cost a third more.
+func (m *Map) resolve(from *homes, hashes []uint64, rows []uint32) {
+	rows = rows[:len(hashes)]
 	for i, hash := range hashes {
-		b := home[i&(block-1)]
-		hits := b.match(hash)
+		b := from[i%block]
+		hits := (bit(b.hashes[0] == hash) | bit(b.hashes[1] == hash)<<1 | bit(b.hashes[2] == hash)<<2 |
+			bit(b.hashes[3] == hash)<<3 | bit(b.hashes[4] == hash)<<4) & b.meta
 		switch {
 		case hits != 0:
-			rows[i] = b.rows[bits.TrailingZeros32(hits)&7%slots]
-		case meta[i&(block-1)] < onePassed:
+			rows[i] = b.row(hits)
+		case b.passed() == 0:
 			rows[i] = None
 		default:
 			rows[i] = m.stripe(hash).beyond(hash)
@@ -47,7 +59,7 @@ func (m *Map) Get(hash uint64) uint32 {
 	s := m.stripe(hash)
 	b := s.home(hash)
 	if hits := b.match(hash); hits != 0 {
-		return b.rows[bits.TrailingZeros32(hits)]
+		return b.row(hits)
 	}
 	if b.passed() == 0 {
 		return None
@@ -70,14 +82,12 @@ func (m *Map) FindOrInsert(hash uint64, next uint32) (row uint32, existed bool) 
 // comes twice gets one row. When free runs out, the other absent keys are left
 // out and get None. rows must be as long as hashes and added as long as free.
 func (m *Map) Insert(hashes []uint64, rows, free, added []uint32) (n int) {
+	var at homes
 	for start := 0; start < len(hashes); start += block {
 		end := min(start+block, len(hashes))
-		m.findBlock(hashes[start:end], rows[start:end])
+		m.ask(&at, hashes[start:end])
 		for i := start; i < end; i++ {
-			if rows[i] != None {
-				continue
-			}
-			if n == len(free) { // an earlier one of this block may still have come in
+			if n == len(free) {
 				rows[i] = m.Get(hashes[i])
 				continue
 			}

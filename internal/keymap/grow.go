@@ -1,5 +1,7 @@
 package keymap
 
+import "math/bits"
+
 // spareEntries is how long a directory may get for each of its segments.
 // Random keys fill segments so evenly that they need four; without a bound, keys
 // with many equal high bits would double it without end.
@@ -53,7 +55,7 @@ func (s *stripe) split(i int) bool {
 	fromArena := s.small == nil
 	s.moveTo(arena)
 	s.enter(i, old.depth+1, numbers)
-	s.deal(g)
+	s.deal(g, i)
 	if fromArena {
 		_ = arena.Free(old.segment) // cannot fail: the number came from there
 	}
@@ -72,13 +74,28 @@ func (s *stripe) enter(i int, depth uint8, numbers [2]uint32) {
 	s.segs++
 }
 
-// deal places the keys of a segment that left the directory. They come in the
-// order of their buckets, and their new homes have the same numbers: all three
-// segments are read and written from front to back.
-func (s *stripe) deal(g segment) {
+// deal places the keys of a segment that left the directory in its successors,
+// the first of which is entry i's. They come in the order of their buckets, and
+// their new homes have the same numbers: all three segments are read and written
+// from front to back.
+func (s *stripe) deal(g segment, i int) {
+	depth := s.dir[i].depth
+	next := i + 1<<(s.depth-depth)
+	to := [2]segment{s.segment(s.dir[i].segment), s.segment(s.dir[next].segment)}
+	var keys [2]uint16
+	shift := 64 - s.left - depth
 	for j := range g {
-		g[j].each(s.settle)
+		b := &g[j]
+		for used := b.meta & inUse; used != 0; used &= used - 1 {
+			slot := bits.TrailingZeros32(used)
+			hash := b.hashes[slot]
+			side := hash >> (shift & 63) & 1
+			if s.place(to[side], hash, b.rows[slot]) {
+				keys[side]++
+			}
+		}
 	}
+	s.dir[i].keys, s.dir[next].keys = keys[0], keys[1]
 }
 
 // settle places a key that the stripe has already counted.

@@ -46,7 +46,9 @@ func HashString(s string) uint64 {
 		b = b[16:]
 	}
 	lo, hi := ends(b)
-	return mix(mix(lo^acc^root2, hi^root3)^root5, acc^root7)
+	lo, hi = lo^acc^root2, hi^root3
+	high, low := bits.Mul64(lo, hi)
+	return mix(low^lo^root5, high^hi^root7) // both halves, so that they multiply each other
 }
 
 // ends reads up to 16 bytes as two numbers that overlap where there are fewer.

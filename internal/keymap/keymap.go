@@ -18,7 +18,7 @@
 // Finding a cold key costs as many cache misses as it touches lines. Designs
 // with control bytes touch two or three: the control group, the key, the value.
 // Here five keys, their rows and all there is to know about them share one
-// line, and four of five finds end there:
+// line, and nineteen of twenty finds end there:
 //
 //	0        8        16       24       32       40   44   48   52   56   60   64
 //	┌────────┬────────┬────────┬────────┬────────┬────┬────┬────┬────┬────┬────┐

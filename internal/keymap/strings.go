@@ -101,7 +101,7 @@ func (s *Strings) Find(hashes []uint64, keys []string, rows []uint32) {
 // lengths, then compares.
 func (s *Strings) findBlock(hashes []uint64, keys []string, rows []uint32) {
 	rows, keys = rows[:len(hashes)], keys[:len(hashes)]
-	s.index.findBlock(hashes, rows)
+	s.index.Find(hashes, rows)
 	var at [block]uint64
 	var length [block]int
 	for i, row := range rows {
