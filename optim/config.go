@@ -1,0 +1,305 @@
+package optim
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Config describes an optimizer or a schedule the way Keras does: its class
+// name and its arguments under Keras' names. It can be written as JSON and read
+// back.
+type Config struct {
+	ClassName string         `json:"class_name"`
+	Config    map[string]any `json:"config"`
+}
+
+// kind is one rule or schedule of this package.
+type kind[T any] struct {
+	// defaults has Keras' default arguments.
+	defaults T
+	// rate is a rule's default learning rate.
+	rate Constant
+	// read decodes arguments over the defaults.
+	read func(text []byte) (T, error)
+	// is tells whether a value is of this kind.
+	is func(T) bool
+}
+
+// kindOf describes the type of defaults, which implements the interface T.
+func kindOf[T any, V any](defaults V, rate Constant) kind[T] {
+	read := func(text []byte) (T, error) {
+		v := defaults
+		err := strict(text, &v)
+		return any(v).(T), err
+	}
+	is := func(t T) bool { _, ok := any(t).(V); return ok }
+	return kind[T]{any(defaults).(T), rate, read, is}
+}
+
+// rules are the rules of this package with the learning rates of Keras, and of
+// FBGEMM for RowWiseAdagrad.
+var rules = []kind[Updater]{
+	kindOf[Updater](SGD{}, 0.01),
+	kindOf[Updater](NewAdagrad(), 0.001),
+	kindOf[Updater](NewRowWiseAdagrad(), 0.01),
+	kindOf[Updater](NewRMSprop(), 0.001),
+	kindOf[Updater](NewAdam(), 0.001),
+}
+
+// namedSchedule is a schedule that a config can hold by name.
+type namedSchedule interface {
+	Schedule
+	Name() string
+}
+
+var schedules = []kind[namedSchedule]{
+	kindOf[namedSchedule](ExponentialDecay{}, 0),
+	kindOf[namedSchedule](InverseTimeDecay{}, 0),
+	kindOf[namedSchedule](PolynomialDecay{End: 0.0001, Power: 1}, 0),
+	kindOf[namedSchedule](PiecewiseConstant{}, 0),
+	kindOf[namedSchedule](CosineDecay{}, 0),
+}
+
+// adamW is Keras' AdamW: Adam with weight decay on.
+func adamW() Adam {
+	a := NewAdam()
+	a.WeightDecay = 0.004
+	return a
+}
+
+// plain spells a name without capitals, "_" and "-": "RowWiseAdagrad",
+// "row_wise_adagrad" and "rowwise_adagrad" are one.
+func plain(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+}
+
+// ByName returns the rule of that name with Keras' hyper-parameters: sgd,
+// adagrad, row_wise_adagrad, rmsprop, adam, or adamw, which is Adam with
+// Keras' weight_decay of 0.004. Capitals and "_" do not count, so class names
+// work too. An unknown name is an error that wraps [ErrConfig] and lists the
+// known ones.
+func ByName(name string) (Updater, error) {
+	k, err := ruleByName(name)
+	return k.defaults, err
+}
+
+func ruleByName(name string) (kind[Updater], error) {
+	if plain(name) == "adamw" {
+		return kindOf[Updater](adamW(), 0.001), nil
+	}
+	for _, k := range rules {
+		if plain(k.defaults.Name()) == plain(name) {
+			return k, nil
+		}
+	}
+	return kind[Updater]{}, configError("unknown optimizer %q. Known: %s", name, strings.Join(Names(), ", "))
+}
+
+// Names returns the names that [ByName] knows, sorted.
+func Names() []string {
+	return []string{"adagrad", "adam", "adamw", "rmsprop", "row_wise_adagrad", "sgd"}
+}
+
+func kindOfRule(u Updater) (kind[Updater], bool) { return find(rules, u) }
+
+// find returns the kind that v is of.
+func find[T any](kinds []kind[T], v T) (kind[T], bool) {
+	i := slices.IndexFunc(kinds, func(k kind[T]) bool { return k.is(v) })
+	if i < 0 {
+		return kind[T]{}, false
+	}
+	return kinds[i], true
+}
+
+// ours are the keys of an optimizer's config that are not its rule's. They are
+// Keras' names, but for exact, which Keras has not.
+type ours struct {
+	Rate       json.RawMessage `json:"learning_rate,omitempty"`
+	Value      float32         `json:"clipvalue,omitempty"`
+	Norm       float32         `json:"clipnorm,omitempty"`
+	GlobalNorm float32         `json:"global_clipnorm,omitempty"`
+	Exact      bool            `json:"exact,omitempty"`
+}
+
+// neutral are arguments of Keras' optimizers that Rowan does not have, with
+// the values at which they do nothing. At other values they are an error. The
+// value any is for what has no effect at all.
+var neutral = map[string]any{
+	"name": "any", "jit_compile": "any", "is_legacy_optimizer": "any", "ema_momentum": "any",
+	"use_ema": false, "amsgrad": false, "centered": false,
+	"momentum": 0.0, "weight_decay": 0.0, "loss_scale_factor": 1.0,
+	"ema_overwrite_frequency": nil, "gradient_accumulation_steps": nil,
+}
+
+// Config returns o, with its defaults filled in, as Keras would describe it.
+// The rule and the schedule must be of this package.
+func (o *Optimizer) Config() (Config, error) {
+	full := o.WithDefaults()
+	if _, ok := kindOfRule(full.Updater); !ok {
+		return Config{}, configError("rule %T has no config: only those of package optim have one", full.Updater)
+	}
+	rate, err := rateConfig(full.Rate)
+	if err != nil {
+		return Config{}, err
+	}
+	c := Config{ClassName: full.Updater.Name()}
+	rest := ours{Value: full.Clip.Value, Norm: full.Clip.Norm, GlobalNorm: full.Clip.GlobalNorm, Exact: full.Exact}
+	if err := merge(&c.Config, full.Updater, rest, map[string]any{"learning_rate": rate}); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// rateConfig returns a number for a Constant, else the schedule's Config.
+func rateConfig(s Schedule) (any, error) {
+	if c, ok := s.(Constant); ok {
+		return float32(c), nil
+	}
+	n, ok := s.(namedSchedule)
+	if ok {
+		_, ok = find(schedules, n)
+	}
+	if !ok {
+		return nil, configError("schedule %T has no config: only those of package optim have one", s)
+	}
+	c := Config{ClassName: n.Name()}
+	err := merge(&c.Config, n)
+	return c, err
+}
+
+// merge adds the fields of each part, under their JSON names, to dst.
+func merge(dst *map[string]any, parts ...any) error {
+	for _, part := range parts {
+		text, err := json.Marshal(part)
+		if err == nil {
+			err = json.Unmarshal(text, dst)
+		}
+		if err != nil {
+			return configError("%T: %v", part, err)
+		}
+	}
+	return nil
+}
+
+// FromConfig makes the optimizer that c describes, and checks it. What c
+// leaves out, or gives as null, has Keras' default. An unknown class or
+// argument, or one of Keras' that Rowan lacks and that is switched on, is an
+// error that wraps [ErrConfig].
+func FromConfig(c Config) (*Optimizer, error) {
+	k, err := ruleByName(c.ClassName)
+	if err != nil {
+		return nil, err
+	}
+	mine, rule, err := split(c, k.defaults)
+	if err != nil {
+		return nil, err
+	}
+	o := &Optimizer{Rate: k.rate}
+	var rest ours
+	if err := strict(mine, &rest); err != nil {
+		return nil, configError("%s: %v", c.ClassName, err)
+	}
+	o.Clip, o.Exact = Clip{rest.Value, rest.Norm, rest.GlobalNorm}, rest.Exact
+	if o.Updater, err = k.read(rule); err != nil {
+		return nil, configError("%s: %v", c.ClassName, err)
+	}
+	if rest.Rate != nil {
+		if o.Rate, err = readRate(rest.Rate); err != nil {
+			return nil, err
+		}
+	}
+	return o, o.Validate()
+}
+
+// split sorts the arguments of c into those of every optimizer and those of
+// the rule, as JSON; it leaves out null and neutral ones.
+func split(c Config, rule Updater) (mine, others []byte, err error) {
+	known := map[string]any{}
+	if err := merge(&known, rule); err != nil {
+		return nil, nil, err
+	}
+	a, b := map[string]any{}, map[string]any{}
+	for key, v := range c.Config {
+		_, ofRule := known[key]
+		switch {
+		case v == nil:
+		case ofRule:
+			b[key] = v
+		case slices.Contains([]string{"learning_rate", "clipvalue", "clipnorm", "global_clipnorm", "exact"}, key):
+			a[key] = v
+		default:
+			if err := mustBeNeutral(c.ClassName, key, v); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if mine, err = json.Marshal(a); err == nil {
+		others, err = json.Marshal(b)
+	}
+	if err != nil {
+		return nil, nil, configError("%s: %v", c.ClassName, err)
+	}
+	return mine, others, nil
+}
+
+// mustBeNeutral returns an error unless an argument that Rowan lacks does nothing.
+func mustBeNeutral(class, key string, v any) error {
+	off, known := neutral[key]
+	if !known {
+		return configError("%s has no argument %q. Received: %s=%v", class, key, key, v)
+	}
+	if off != "any" && fmt.Sprint(v) != fmt.Sprint(off) {
+		return configError("%s: %s is not supported here. Received: %s=%v", class, key, key, v)
+	}
+	return nil
+}
+
+// readRate reads a number or a schedule's Config.
+func readRate(text []byte) (Schedule, error) {
+	var number float32
+	if json.Unmarshal(text, &number) == nil {
+		return Constant(number), nil
+	}
+	var c Config
+	if err := json.Unmarshal(text, &c); err != nil {
+		return nil, configError("learning_rate must be a number or the config of a schedule. Received: %s", text)
+	}
+	return ScheduleFromConfig(c)
+}
+
+// ScheduleFromConfig makes the schedule that c describes, and checks it; it
+// treats c as [FromConfig] does. PolynomialDecay's cycle must be false.
+func ScheduleFromConfig(c Config) (Schedule, error) {
+	i := slices.IndexFunc(schedules, func(k kind[namedSchedule]) bool { return k.defaults.Name() == c.ClassName })
+	if i < 0 {
+		var names []string
+		for _, k := range schedules {
+			names = append(names, k.defaults.Name())
+		}
+		return nil, configError("unknown schedule %q. Known: %s", c.ClassName, strings.Join(names, ", "))
+	}
+	args := maps.Clone(c.Config)
+	maps.DeleteFunc(args, func(key string, v any) bool {
+		return v == nil || key == "name" || key == "cycle" && v == false
+	})
+	text, err := json.Marshal(args)
+	if err != nil {
+		return nil, configError("%s: %v", c.ClassName, err)
+	}
+	s, err := schedules[i].read(text)
+	if err != nil {
+		return nil, configError("%s: %v", c.ClassName, err)
+	}
+	return s, validate(s)
+}
+
+// strict decodes text into v and refuses arguments that v does not have.
+func strict(text []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}

@@ -1,0 +1,205 @@
+package optim_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/rowan-embeddings/rowan/optim"
+)
+
+// recording is a golden file: see interop/record_optimizers.py.
+type recording struct {
+	Versions map[string]string
+	Cases    []recordedCase
+}
+
+type recordedCase struct {
+	Name   string
+	Absent string // "dense" or "lazy": what happens to rows that a batch leaves out
+	Width  int
+	Config optim.Config
+	// StepError is how far, as a part of a step, weights may be off beyond
+	// rounding, where a library's formula is known to differ.
+	StepError float64 `json:"step_error"`
+	Weights   []float32
+	Steps     []recordedStep
+	State     map[string][]float32
+}
+
+type recordedStep struct {
+	IDs     []uint32
+	Grads   []float32 // a row for each id
+	Rate    float32
+	Weights []float32 // after the step
+}
+
+// TestRecordedRuns repeats what Keras 3, tf_keras, PyTorch and FBGEMM did.
+func TestRecordedRuns(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) != 4 {
+		t.Fatalf("golden files: %v, %v, want 4", files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r recording
+		if err := json.Unmarshal(text, &r); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, c := range r.Cases {
+			t.Run(filepath.Base(file)+"/"+c.Name+"/"+c.Absent, func(t *testing.T) { replay(t, c) })
+		}
+	}
+}
+
+// replay trains a table by sparse steps and compares it with c after each.
+func replay(t *testing.T, c recordedCase) {
+	o, err := optim.FromConfig(c.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Steps) < 12 {
+		t.Fatalf("%d steps, want at least 12", len(c.Steps))
+	}
+	o.Exact = c.Absent == "dense"
+	table, largest := newTable(o, c.Width, c.Weights), 0.0
+	for i, s := range c.Steps {
+		step := int64(i + 1)
+		if rate := o.Rate.At(step); !near(float64(rate), float64(s.Rate), 1e-6, 0) {
+			t.Errorf("step %d: learning rate %v, want %v", step, rate, s.Rate)
+		}
+		table.apply(step, s.IDs, s.Grads)
+		weights, state := table.read(step)
+		// A step moves a weight by about the learning rate, and each has an
+		// error of rounding in proportion. That is no small part of a weight
+		// that came near zero: hence an absolute floor, by the largest rate so far.
+		largest = max(largest, float64(s.Rate))
+		floor := largest * max(1e-6, c.StepError)
+		compare(t, fmt.Sprintf("step %d: weight", step), weights, s.Weights, floor)
+		if i == len(c.Steps)-1 {
+			for slot, want := range c.State {
+				compare(t, slot, state[slot], want, 1e-7)
+			}
+		}
+	}
+}
+
+// near tells whether got is want, but for a relative error and an absolute one.
+func near(got, want, relative, absolute float64) bool {
+	return math.Abs(got-want) <= relative*math.Abs(want)+absolute
+}
+
+func compare(t *testing.T, what string, got, want []float32, floor float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d numbers, want %d", what, len(got), len(want))
+	}
+	for i := range got {
+		if !near(float64(got[i]), float64(want[i]), 1e-6, floor) {
+			t.Fatalf("%s %d is %v, want %v: relative error %.2g", what, i, got[i], want[i], math.Abs(float64(got[i]/want[i]-1)))
+		}
+	}
+}
+
+// table is the least that can train with an optimizer: rows side by side with
+// their state, and the last step of each.
+type table struct {
+	*optim.Optimizer
+	width, stride int
+	data          []float32
+	last          []int64
+}
+
+func newTable(o *optim.Optimizer, width int, weights []float32) *table {
+	t := &table{Optimizer: o, width: width, stride: width}
+	for _, s := range o.Updater.Slots() {
+		t.stride += slotWidth(s, width)
+	}
+	t.stride += 3 // as a slab rounds up
+	for len(weights) > 0 {
+		row := slices.Clone(weights[:width])
+		for _, s := range o.Updater.Slots() {
+			row = append(row, slices.Repeat([]float32{s.Init}, slotWidth(s, width))...)
+		}
+		t.data = append(t.data, append(row, make([]float32, t.stride-len(row))...)...)
+		t.last = append(t.last, 0)
+		weights = weights[width:]
+	}
+	return t
+}
+
+func slotWidth(s optim.Slot, width int) int {
+	if s.Width == 0 {
+		return width
+	}
+	return s.Width
+}
+
+// apply sums the gradients of equal ids, clips them and takes one step.
+func (t *table) apply(step int64, ids []uint32, grads []float32) {
+	var rows []uint32
+	var sums []float32
+	for i, id := range ids {
+		at := slices.Index(rows, id)
+		if at < 0 {
+			at = len(rows)
+			rows, sums = append(rows, id), append(sums, make([]float32, t.width)...)
+		}
+		for j := range t.width {
+			sums[at*t.width+j] += grads[i*t.width+j]
+		}
+	}
+	t.Clip.Rows(sums, t.width)
+	optim.Scale(sums, t.Clip.GlobalScale(optim.SumSquares(sums, t.width)))
+	t.catchUp(t.data, rows, step-1)
+	t.Updater.Update(optim.Block{
+		Data: t.data, Stride: t.stride, Width: t.width,
+		Rows: rows, Grads: sums, Step: step, LR: t.Rate.At(step),
+	})
+	for _, r := range rows {
+		t.last[r] = step
+	}
+}
+
+// catchUp brings the given rows, which lie in data, to a step.
+func (t *table) catchUp(data []float32, rows []uint32, step int64) {
+	u, ok := t.Updater.(optim.CatchUpper)
+	if !ok || !t.Exact {
+		return
+	}
+	var last []int64
+	for _, r := range rows {
+		last = append(last, t.last[r])
+	}
+	u.CatchUp(optim.Block{Data: data, Stride: t.stride, Width: t.width, Rows: rows, Step: step}, last, t.Rate)
+}
+
+// read returns all weights and state as of a step, without a change to the
+// table: rows are caught up in a copy.
+func (t *table) read(step int64) (weights []float32, state map[string][]float32) {
+	scratch := slices.Clone(t.data)
+	var rows []uint32
+	for r := range t.last {
+		rows = append(rows, uint32(r))
+	}
+	t.catchUp(scratch, rows, step)
+	state = map[string][]float32{}
+	for r := range rows {
+		row := scratch[r*t.stride:]
+		weights = append(weights, row[:t.width]...)
+		row = row[t.width:]
+		for _, s := range t.Updater.Slots() {
+			n := slotWidth(s, t.width)
+			state[s.Name] = append(state[s.Name], row[:n]...)
+			row = row[n:]
+		}
+	}
+	return weights, state
+}

@@ -1,0 +1,103 @@
+package optim
+
+import (
+	"github.com/rowan-embeddings/rowan/internal/kernel"
+	"github.com/rowan-embeddings/rowan/internal/portable"
+)
+
+// SGD is gradient descent, with momentum or without, in Keras' form:
+//
+//	w -= g·lr                               Momentum 0
+//
+//	m = m·Momentum - g·lr
+//	w += m                                  Momentum
+//	w += m·Momentum - g·lr                  Momentum and Nesterov
+//
+// PyTorch's momentum is another: it leaves the learning rate out of m. The zero
+// value is plain SGD, Keras' default.
+type SGD struct {
+	// Momentum is how much of the last step is kept, in [0, 1]. Default: 0.
+	Momentum float64 `json:"momentum"`
+	// Nesterov looks one step ahead. It needs Momentum. Default: false.
+	Nesterov bool `json:"nesterov"`
+}
+
+// Name returns "SGD".
+func (SGD) Name() string { return "SGD" }
+
+// Slots returns "momentum", or nothing for Momentum 0.
+func (s SGD) Slots() []Slot {
+	if s.Momentum == 0 {
+		return nil
+	}
+	return []Slot{{Name: "momentum"}}
+}
+
+// Validate refuses a Momentum outside [0, 1].
+func (s SGD) Validate() error {
+	if !(s.Momentum >= 0 && s.Momentum <= 1) {
+		return configError("momentum must be in the range [0, 1]. Received: momentum=%v", s.Momentum)
+	}
+	return nil
+}
+
+// Update takes one step on each row of b.
+func (s SGD) Update(b Block) {
+	if s.Momentum == 0 {
+		for p := range b.pieces() {
+			kernel.SGD(p.Data, p.Stride, p.Width, p.Rows, p.Grads, p.LR)
+		}
+		return
+	}
+	for i := range b.Rows {
+		w, m := b.row(i, b.Width)
+		s.step(w, m, b.grad(i), b.LR)
+	}
+}
+
+func (s SGD) step(w, m, grad []float32, lr float32) {
+	momentum := float32(s.Momentum)
+	for j, g := range grad {
+		move := float32(g * lr)
+		m[j] = float32(m[j]*momentum) - move
+		if s.Nesterov {
+			w[j] += float32(m[j]*momentum) - move
+		} else {
+			w[j] += m[j]
+		}
+	}
+}
+
+// CatchUp brings rows to step b.Step. Without gradients the momentum is a
+// geometric series: n missed steps move a weight by m·(μ + μ² + … + μⁿ), times
+// μ once more for Nesterov, and leave m·μⁿ, whatever the learning rate. The
+// sum is taken in float64 and applied at once: it is nearer to the exact
+// result than n rounded steps are, and costs the same for every gap.
+func (s SGD) CatchUp(b Block, last []int64, _ Schedule) {
+	if s.Momentum == 0 {
+		return
+	}
+	for i := range b.Rows {
+		if gap := b.Step - last[i]; gap > 0 {
+			w, m := b.row(i, b.Width)
+			s.coast(w, m, gap)
+		}
+	}
+}
+
+func (s SGD) coast(w, m []float32, gap int64) {
+	momentum := float64(float32(s.Momentum)) // as Update has it
+	left := portable.Pow(momentum, float64(gap))
+	sum := float64(gap)
+	if momentum < 1 {
+		sum = momentum * (1 - left) / (1 - momentum)
+	}
+	if s.Nesterov {
+		sum *= momentum
+	}
+	keep, move := float32(left), float32(sum)
+	for j, v := range m {
+		w[j] += float32(v * move)
+		m[j] = v * keep
+	}
+}
