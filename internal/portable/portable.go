@@ -76,11 +76,17 @@ func Exp(x float64) float64 {
 	}
 	k := math.Floor(float64(x*(1/math.Ln2)) + 0.5)
 	r := (x - float64(k*ln2Hi)) - float64(k*ln2Lo)
-	p := 1.0
-	for i := 14; i >= 1; i-- {
-		p = 1 + float64(float64(p*r)/float64(i))
+	p := inverseFactorial[14]
+	for i := 13; i >= 0; i-- {
+		p = inverseFactorial[i] + float64(p*r)
 	}
 	return math.Ldexp(p, int(k))
+}
+
+// inverseFactorial holds 1/n!: Taylor's coefficients of the exponential.
+var inverseFactorial = [15]float64{
+	1, 1, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880,
+	1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800, 1.0 / 87178291200,
 }
 
 // Pow returns x to the power of y for x ≥ 0. Its relative error is about
