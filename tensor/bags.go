@@ -21,7 +21,8 @@ type Bags struct {
 //
 // A Dense batch needs at least two dimensions: with one it is ambiguous which
 // ids belong together, and the error is ErrShape. A Sparse batch of rank n has
-// bags over its first n-1 dimensions; absent cells are not ids.
+// bags over its first n-1 dimensions; absent cells are not ids. More than 2^31
+// bags are ErrShape. After an error b is not to be used.
 func (b *Bags) Of(ids IDs) error {
 	shape := ids.Shape()
 	if len(shape) < 2 {
@@ -32,34 +33,23 @@ func (b *Bags) Of(ids IDs) error {
 	if err != nil {
 		return err
 	}
+	if err := checkBags(n); err != nil {
+		return err
+	}
 	b.Splits = ids.appendSplits(b.Splits[:0], n)
 	return nil
 }
 
-func (d *Dense[K]) appendSplits(buf []int64, bags int) []int64 {
-	every := int64(d.shape[len(d.shape)-1])
-	for i := range int64(bags + 1) {
-		buf = append(buf, i*every)
+// checkBags bounds what a shape may cost: a sparse batch of a few ids can claim
+// any number of empty bags, each of which takes memory in the splits and in the
+// pooled result.
+func checkBags(n int) error {
+	if int64(n) > maxCells {
+		return fmt.Errorf("%w: %d bags are more than the %d that a batch may have", ErrShape, n, int64(maxCells))
 	}
-	return buf
+	return nil
 }
 
-func (r *Ragged[K]) appendSplits(buf []int64, _ int) []int64 { return append(buf, r.splits...) }
-
-func (s *Sparse[K]) appendSplits(buf []int64, bags int) []int64 {
-	rank := len(s.shape)
-	buf = append(buf, 0)
-	for i := range s.values {
-		bag := int64(0)
-		for d, x := range s.indices[i*rank : i*rank+rank-1] {
-			bag = bag*int64(s.shape[d]) + x
-		}
-		for int64(len(buf)) <= bag {
-			buf = append(buf, int64(i))
-		}
-	}
-	for len(buf) <= bags {
-		buf = append(buf, int64(len(s.values)))
-	}
-	return buf
-}
+// maxCells is the most bags, or cells of a filled-up rectangle, that are made
+// out of nothing: beyond any batch, and what it takes still fits a machine.
+const maxCells = 1 << 31

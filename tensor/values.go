@@ -41,8 +41,20 @@ func (v *Values) Shape() []int { return v.shape }
 // Data returns the numbers in row-major order, not a copy.
 func (v *Values) Data() []float32 { return v.data }
 
+// Len returns the number of numbers.
+func (v *Values) Len() int { return len(v.data) }
+
+// Row returns the i-th run of numbers along the last dimension, as a vector of
+// an embedding lies in a (batch, width) result. Not a copy. v must have a
+// dimension, and i lie between 0 and the product of the others.
+func (v *Values) Row(i int) []float32 {
+	width := v.shape[len(v.shape)-1]
+	return v.data[i*width : (i+1)*width : (i+1)*width]
+}
+
 // Reset gives v a new shape and room for it, reusing its memory where it is
-// large enough. The numbers are not cleared.
+// large enough: slices that Data gave before may then be written over. The
+// numbers are not cleared. After an error v is unchanged.
 func (v *Values) Reset(shape ...int) error {
 	n, err := elements(shape)
 	if err != nil {
@@ -56,14 +68,15 @@ func (v *Values) Reset(shape ...int) error {
 func checkDims(shape []int) error {
 	for _, d := range shape {
 		if d < 0 {
-			return fmt.Errorf("%w: negative dimension in shape %v", ErrShape, shape)
+			return fmt.Errorf("%w: negative dimension in shape %v", ErrShape, slices.Clone(shape))
 		}
 	}
 	return nil
 }
 
 // elements returns the product of shape, or an error if it is negative
-// somewhere or does not fit an int.
+// somewhere or does not fit an int. Errors format a copy, so that the arguments
+// of a call such as Reset(2, 3) need not live on the heap.
 func elements(shape []int) (int, error) {
 	if err := checkDims(shape); err != nil {
 		return 0, err
@@ -71,7 +84,7 @@ func elements(shape []int) (int, error) {
 	n := 1
 	for _, d := range shape {
 		if d != 0 && n > math.MaxInt/d {
-			return 0, fmt.Errorf("%w: shape %v holds more numbers than memory has addresses", ErrShape, shape)
+			return 0, fmt.Errorf("%w: shape %v holds more numbers than memory has addresses", ErrShape, slices.Clone(shape))
 		}
 		n *= d
 	}
