@@ -11,7 +11,11 @@ import (
 // parseInt reads a whole number in decimal that a key type can hold. A uint64
 // comes as the int64 of the same bits.
 func parseInt(text []byte, k tensor.KeyType) (int64, error) {
-	if len(text) > 0 && len(text) <= 9 { // fits every type, and needs no check for overflow
+	digits := 18 // fit an int64, whatever they are
+	if k == tensor.Int32 {
+		digits = 9
+	}
+	if len(text) > 0 && len(text) <= digits {
 		if x, ok := shortInt(text); ok {
 			return x, nil
 		}

@@ -183,7 +183,9 @@ func TestBatchesDoNotMatter(t *testing.T) {
 			if err := cut[i].Update(pred[at:to], label[at:to], weight[at:to]); err != nil {
 				t.Fatal(err)
 			}
-			cut[i].Result() // asking in between changes nothing
+			if at%70 == 0 {
+				cut[i].Result() // asking in between changes nothing
+			}
 		}
 		if a, b := whole[i].Result(), cut[i].Result(); a != b {
 			t.Errorf("%s: %v at once, %v in batches", whole[i].Name(), a, b)

@@ -67,7 +67,7 @@ func TestMovieLens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		biases, err := baseline.Fit(frame, parts.Train, baseline.Config{User: "user", Item: "film"})
+		biases, err := baseline.Fit(frame, parts.Train, baseline.Config{User: "user", Item: "film", Epochs: 15})
 		if err != nil {
 			t.Fatal(err)
 		}
