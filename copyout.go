@@ -32,7 +32,7 @@ func (t *Table) copyOut(c *core, w *copier, p *piece) (stride int, at []uint32) 
 			next = 0
 		case r == rowAbsent:
 			clear(w.add(stride))
-			t.initial(w.copies[int(next)*stride:][:t.opt.Width], t.stream(p.keys, i))
+			t.initial(w.copies[int(next)*stride:][:t.opt.Width], t.stream(p.keys, p.from+i))
 			w.last = append(w.last, now)
 		default:
 			var known bool

@@ -94,6 +94,11 @@ func (c *core) row(r uint32) []float32 {
 // start writes the first values of a new row: weights, slots and last step.
 func (t *Table) start(l *layout, row []float32, stream uint64, step int64) {
 	t.initial(row[:l.width], stream)
+	t.begin(l, row, step)
+}
+
+// begin writes the first state of a new row.
+func (t *Table) begin(l *layout, row []float32, step int64) {
 	at := l.width
 	for _, s := range l.slots {
 		end := at + slotWidth(s, l.width)

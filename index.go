@@ -15,6 +15,10 @@ type index interface {
 	get(k *keyBatch, i int) uint32
 	// put gives key i, which is absent, a row.
 	put(k *keyBatch, i int, row uint32) error
+	// insert gives the keys that have no row, which find has told, those in
+	// free, in order: the key added[j] got free[j], for j < n. A key that comes
+	// twice gets one row. free and added have room for all.
+	insert(k *keyBatch, rows, free, added []uint32) (n int, err error)
 	// remove takes key i out and returns its row, or rowAbsent.
 	remove(k *keyBatch, i int) uint32
 	// stripe appends the keys and rows of a stripe, in no particular order.
@@ -56,14 +60,16 @@ type intIndex struct{ m *keymap.Map }
 func (x intIndex) find(k *keyBatch, rows []uint32) { x.m.Find(k.hashes, rows) }
 
 func (x intIndex) get(k *keyBatch, i int) uint32 {
-	var row [1]uint32
-	x.m.Find(k.hashes[i:i+1], row[:])
-	return row[0]
+	return x.m.Get(k.hashes[i])
 }
 
 func (x intIndex) put(k *keyBatch, i int, row uint32) error {
 	x.m.FindOrInsert(k.hashes[i], row)
 	return nil
+}
+
+func (x intIndex) insert(k *keyBatch, rows, free, added []uint32) (int, error) {
+	return x.m.Insert(k.hashes, rows, free, added), nil
 }
 
 func (x intIndex) remove(k *keyBatch, i int) uint32 {
@@ -98,6 +104,10 @@ func (x stringIndex) get(k *keyBatch, i int) uint32 {
 func (x stringIndex) put(k *keyBatch, i int, row uint32) error {
 	_, _, err := x.m.FindOrInsert(k.hashes[i], k.strs[i], row)
 	return err
+}
+
+func (x stringIndex) insert(k *keyBatch, rows, free, added []uint32) (int, error) {
+	return x.m.Insert(k.hashes, k.strs, rows, free, added)
 }
 
 func (x stringIndex) remove(k *keyBatch, i int) uint32 {
@@ -137,12 +147,24 @@ func (x staticIndex) row(id uint64) uint32 {
 	return uint32(id)
 }
 
-func (x staticIndex) get(k *keyBatch, i int) uint32    { return x.row(k.ints[i]) }
-func (x staticIndex) put(*keyBatch, int, uint32) error { return ErrStatic }
-func (x staticIndex) remove(*keyBatch, int) uint32     { return rowAbsent }
-func (x staticIndex) len() int                         { return int(x.rows) }
-func (x staticIndex) bytes() int64                     { return 0 }
-func (x staticIndex) close() error                     { return nil }
+func (x staticIndex) get(k *keyBatch, i int) uint32 { return x.row(k.ints[i]) }
+func (x staticIndex) insert(*keyBatch, []uint32, []uint32, []uint32) (int, error) {
+	return 0, ErrStatic
+}
+
+func (x staticIndex) remove(*keyBatch, int) uint32 { return rowAbsent }
+func (x staticIndex) len() int                     { return int(x.rows) }
+func (x staticIndex) bytes() int64                 { return 0 }
+func (x staticIndex) close() error                 { return nil }
+
+// put takes a key that is its row number, which is where rows go that are
+// moved in ascending order.
+func (x staticIndex) put(k *keyBatch, i int, row uint32) error {
+	if x.row(k.ints[i]) != row {
+		return ErrStatic
+	}
+	return nil
+}
 
 func (x staticIndex) stripe(s int, to *keyRows) {
 	for r := uint64(s) << x.shift; r < min(uint64(s+1)<<x.shift, x.rows); r++ {

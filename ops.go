@@ -9,42 +9,62 @@ import (
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
-// keyPool keeps the scratch memory of operations between calls.
-var keyPool = sync.Pool{New: func() any { return new(keyOp) }}
+// keyOps keeps the scratch memory of operations between calls.
+var keyOps = sync.Pool{New: func() any { return new(keyOp) }}
 
 // keyOp is a batch of keys divided by stripe, for operations that write.
 type keyOp struct {
-	keys  keyBatch
-	order []uint32 // positions, those of a stripe together, in batch order
+	batch keyBatch // as the caller gave it
+	keys  keyBatch // those of a stripe together, in batch order
+	at    []uint32 // which of the batch each of keys is
 	begin [stripes + 1]int
+	strs  []string
+
+	part portion
+}
+
+// portion is the keys of one stripe, while it is locked.
+type portion struct {
+	core *core
+	keys keyBatch
+	at   []uint32 // which of the batch each is
+	rows []uint32 // what insert and find fill in
+	free []uint32
+	news []uint32
 }
 
 // eachStripe calls f for every stripe that has keys of the batch, with the
-// stripe locked and the positions of its keys in batch order.
-func (t *Table) eachStripe(ctx context.Context, ids tensor.IDs, f func(c *core, k *keyBatch, at []uint32) error) error {
+// stripe locked. Keys come in batch order.
+func (t *Table) eachStripe(ctx context.Context, ids tensor.IDs, f func(p *portion) error) error {
 	if ids == nil {
 		return fmt.Errorf("table %q: %w: ids are nil", t.opt.Name, ErrShape)
 	}
-	op := keyPool.Get().(*keyOp)
-	defer keyPool.Put(op)
-	if err := op.keys.set(ids, t.opt.KeyType, t.opt.Rows > 0); err != nil {
+	op := keyOps.Get().(*keyOp)
+	defer keyOps.Put(op)
+	if err := op.batch.set(ids, t.opt.KeyType, t.opt.Rows > 0); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
 	op.arrange(t)
 	for s := range stripes {
-		at := op.order[op.begin[s]:op.begin[s+1]]
-		if len(at) == 0 {
+		if op.begin[s] == op.begin[s+1] {
 			continue
 		}
-		if err := t.onStripe(ctx, s, &op.keys, at, f); err != nil {
+		if err := t.onStripe(ctx, s, op, f); err != nil {
 			return fmt.Errorf("table %q: %w", t.opt.Name, err)
 		}
 	}
-	op.keys.ints, op.keys.strs = nil, nil
-	return nil
+	op.batch.ints, op.batch.strs = nil, nil
+	clear(op.strs)
+	return t.openError()
 }
 
-func (t *Table) onStripe(ctx context.Context, s int, k *keyBatch, at []uint32, f func(c *core, k *keyBatch, at []uint32) error) error {
+// openError returns ErrClosed if the table is closed, named for the table.
+func (t *Table) openError() error {
+	_, err := t.length()
+	return err
+}
+
+func (t *Table) onStripe(ctx context.Context, s int, op *keyOp, f func(p *portion) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -53,37 +73,97 @@ func (t *Table) onStripe(ctx context.Context, s int, k *keyBatch, at []uint32, f
 	if t.core == nil {
 		return ErrClosed
 	}
-	return f(t.core, k, at)
+	p := &op.part
+	p.core = t.core
+	p.keys, p.at = op.keys.slice(op.begin[s], op.begin[s+1]), op.at[op.begin[s]:op.begin[s+1]]
+	p.rows = slices.Grow(p.rows[:0], len(p.at))[:len(p.at)]
+	return f(p)
 }
 
-// arrange hashes the keys and divides them by stripe. Ids out of range of a
-// static table go to the last one.
+// arrange hashes the keys and puts those of a stripe together. Ids out of range
+// of a static table go to its last stripe.
 func (op *keyOp) arrange(t *Table) {
-	n := op.keys.len()
-	op.keys.hashes = slices.Grow(op.keys.hashes[:0], n)[:n]
-	op.order = slices.Grow(op.order[:0], n)[:n]
-	t.hash(&op.keys)
+	n := op.batch.len()
+	op.batch.hashes = slices.Grow(op.batch.hashes[:0], n)[:n]
+	op.at = slices.Grow(op.at[:0], n)[:n]
+	t.hash(&op.batch)
 	stripe := func(i int) int {
 		if t.opt.Rows > 0 {
-			return int(min(op.keys.ints[i], uint64(t.opt.Rows-1)) >> t.shift)
+			return int(min(op.batch.ints[i], uint64(t.opt.Rows-1)) >> t.shift)
 		}
-		return t.stripeOf(&op.keys, i, 0)
+		return t.stripeOf(&op.batch, i, 0)
 	}
-	var counts [stripes]int
+	var next [stripes]int
 	for i := range n {
-		counts[stripe(i)]++
+		next[stripe(i)]++
 	}
 	at := 0
-	for s, c := range counts {
-		op.begin[s], counts[s] = at, at
+	for s, c := range next {
+		op.begin[s], next[s] = at, at
 		at += c
 	}
 	op.begin[stripes] = at
 	for i := range n {
 		s := stripe(i)
-		op.order[counts[s]] = uint32(i)
-		counts[s]++
+		op.at[next[s]] = uint32(i)
+		next[s]++
 	}
+	op.collect()
+}
+
+// collect puts the keys in the order of op.at.
+func (op *keyOp) collect() {
+	k := &op.keys
+	k.strs, k.hashes, k.buffer = nil, k.hashes[:0], k.buffer[:0]
+	op.strs = op.strs[:0]
+	for _, i := range op.at {
+		k.hashes = append(k.hashes, op.batch.hashes[i])
+		if op.batch.strs != nil {
+			op.strs = append(op.strs, op.batch.strs[i])
+		} else {
+			k.buffer = append(k.buffer, op.batch.ints[i])
+		}
+	}
+	k.ints = k.buffer
+	if op.batch.strs != nil {
+		k.ints, k.strs = nil, op.strs
+		if k.strs == nil {
+			k.strs = []string{}
+		}
+	}
+}
+
+// insert finds the rows of a portion's keys, and makes rows for those that have
+// none: with their state begun, and their weights still zero. p.news are the
+// keys that are new, each once, of those that stand for the same.
+func (t *Table) insert(p *portion) error {
+	c := p.core
+	c.index.find(&p.keys, p.rows)
+	absent := 0
+	for _, r := range p.rows {
+		if r == rowAbsent {
+			absent++
+		}
+	}
+	p.news = p.news[:0]
+	if absent == 0 {
+		return nil
+	}
+	p.free = slices.Grow(p.free[:0], absent)[:absent]
+	if err := c.slab.AllocN(p.free); err != nil {
+		return err
+	}
+	p.news = slices.Grow(p.news, absent)[:absent]
+	n, err := c.index.insert(&p.keys, p.rows, p.free, p.news)
+	p.news = p.news[:n]
+	now := t.step.Load()
+	for _, r := range p.free[:n] {
+		t.begin(&c.layout, c.row(r), now)
+	}
+	if freeErr := c.slab.Free(p.free[n:]...); err == nil {
+		err = freeErr
+	}
+	return err
 }
 
 // Upsert writes the weights of rows, and inserts the keys that the table does
@@ -99,19 +179,17 @@ func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Value
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
 	width := t.opt.Width
-	return t.eachStripe(ctx, ids, func(c *core, k *keyBatch, at []uint32) error {
-		now := t.step.Load()
-		for _, i := range at {
-			r, err := t.rowFor(c, k, int(i), now)
-			if err != nil {
-				return err
+	return t.eachStripe(ctx, ids, func(p *portion) error {
+		if err := t.insert(p); err != nil {
+			return err
+		}
+		for j, r := range p.rows {
+			if p.core.exact {
+				t.bringOne(p.core, r, t.step.Load())
 			}
-			row := c.row(r)
-			if c.exact {
-				t.bringOne(c, r, now)
-			}
-			copy(row[:width], values.Data()[int(i)*width:])
-			t.clipNorm(row[:width])
+			row := p.core.row(r)[:width]
+			copy(row, values.Data()[int(p.at[j])*width:])
+			t.clipNorm(row)
 		}
 		return nil
 	})
@@ -171,9 +249,9 @@ func (t *Table) Accumulate(ctx context.Context, ids tensor.IDs, values *tensor.V
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
 	width := t.opt.Width
-	return t.eachStripe(ctx, ids, func(c *core, k *keyBatch, at []uint32) error {
-		for _, i := range at {
-			if err := t.accumulate(c, k, int(i), values.Data()[int(i)*width:][:width], exists[i]); err != nil {
+	return t.eachStripe(ctx, ids, func(p *portion) error {
+		for j, i := range p.at {
+			if err := t.accumulate(p.core, &p.keys, j, values.Data()[int(i)*width:][:width], exists[i]); err != nil {
 				return err
 			}
 		}
@@ -213,11 +291,11 @@ func (t *Table) Remove(ctx context.Context, ids tensor.IDs) error {
 	if t.opt.Rows > 0 {
 		return fmt.Errorf("table %q: %w: its rows cannot be removed", t.opt.Name, ErrStatic)
 	}
-	return t.eachStripe(ctx, ids, func(c *core, k *keyBatch, at []uint32) error {
-		for _, i := range at {
-			if r := c.index.remove(k, int(i)); r != rowAbsent {
+	return t.eachStripe(ctx, ids, func(p *portion) error {
+		for j := range p.at {
+			if r := p.core.index.remove(&p.keys, j); r != rowAbsent {
 				t.freed.Add(1)
-				if err := c.slab.Free(r); err != nil {
+				if err := p.core.slab.Free(r); err != nil {
 					return err
 				}
 			}

@@ -2,6 +2,7 @@ package rowan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/rowan-embeddings/rowan/internal/kernel"
 )
@@ -12,6 +13,7 @@ type poolTools struct {
 	// The block with the ids that contribute nothing left out.
 	rows    []uint32
 	splits  []int64
+	kept    []int64
 	weights []float32
 	copier
 }
@@ -68,6 +70,7 @@ type piece struct {
 	weights []float32 // nil: none
 	splits  []int64   // where bags begin, counted from the piece's first id; nil: ids are not pooled
 	out     []float32
+	from    int // which id of w.keys the first is
 }
 
 // clip returns the splits of the part from to to of a block, counted from its start.
@@ -157,23 +160,61 @@ func (t *Table) missing(l *Lookup, keys *keyBatch, i, from int) (uint32, error) 
 	return rowAbsent, nil
 }
 
-// pool adds up the rows of a piece. Rows that lie in the slab as they are read
-// go straight to the kernel; the others are copied out first.
+// pool adds up the rows of a piece. Bags whose rows all lie in the slab as they
+// are read go straight to the kernel, many at a time; the others are copied out
+// first. The order of additions is that of the bag either way.
 func (t *Table) pool(c *core, w *poolTools, p *piece, s special) {
+	if p.splits == nil && (p.weights != nil || s.left || s.absent) {
+		p.splits = w.singles(len(p.rows))
+	}
+	if !s.absent || c.exact {
+		t.poolRun(c, w, *p, c.exact, s.left)
+		return
+	}
+	bags := len(p.splits) - 1
+	for from := 0; from < bags; {
+		copied := p.absent(from)
+		to := from + 1
+		for to < bags && p.absent(to) == copied {
+			to++
+		}
+		t.poolRun(c, w, p.part(t.opt.Width, from, to), copied, s.left)
+		from = to
+	}
+}
+
+// absent reports whether a bag of the piece has an id without a row.
+func (p *piece) absent(bag int) bool {
+	return slices.Contains(p.rows[p.splits[bag]:p.splits[bag+1]], rowAbsent)
+}
+
+// part returns bags from to to of a piece.
+func (p *piece) part(width, from, to int) piece {
+	lo, hi := p.splits[from], p.splits[to]
+	q := piece{
+		keys: p.keys, rows: p.rows[lo:hi], splits: p.splits[from : to+1],
+		out: p.out[from*width : to*width], from: p.from + int(lo),
+	}
+	if p.weights != nil {
+		q.weights = p.weights[lo:hi]
+	}
+	return q
+}
+
+// poolRun adds up the rows of a piece, copied out or as they lie. left says
+// that some ids may contribute nothing.
+func (t *Table) poolRun(c *core, w *poolTools, p piece, copied, left bool) {
 	data, stride, rows := c.slab.Data(), c.layout.stride, p.rows
-	if s.absent || c.exact {
-		stride, rows = t.copyOut(c, &w.copier, p)
+	if copied {
+		stride, rows = t.copyOut(c, &w.copier, &p)
 		data = w.copies
 	}
-	if p.splits == nil && p.weights == nil && !s.left {
+	if p.splits == nil {
 		kernel.Gather(p.out, t.opt.Width, data, stride, rows)
 		return
 	}
-	if p.splits == nil {
-		p.splits = w.singles(len(p.rows))
-	}
-	if s.left {
-		rows = w.compact(p, rows)
+	if left {
+		rows = w.compact(&p, rows)
 	}
 	kernel.PoolSum(p.out, t.opt.Width, data, stride, rows, p.splits, p.weights)
 }
@@ -190,10 +231,10 @@ func (w *poolTools) singles(n int) []int64 {
 // compact leaves the ids that contribute nothing out of a piece's bags. rows
 // are the numbers that the kernel will read, one for each id of the piece.
 func (w *poolTools) compact(p *piece, rows []uint32) []uint32 {
-	w.rows, w.weights = w.rows[:0], w.weights[:0]
-	from := 0
-	for b := 1; b < len(p.splits); b++ {
-		to := int(p.splits[b])
+	w.rows, w.weights, w.kept = w.rows[:0], w.weights[:0], append(w.kept[:0], 0)
+	from := int64(0)
+	for _, to := range p.splits[1:] {
+		to -= p.splits[0]
 		for i := from; i < to; i++ {
 			if r := p.rows[i]; r == rowZero || r == rowSkip {
 				continue
@@ -203,9 +244,10 @@ func (w *poolTools) compact(p *piece, rows []uint32) []uint32 {
 				w.weights = append(w.weights, p.weights[i])
 			}
 		}
-		p.splits[b] = int64(len(w.rows))
+		w.kept = append(w.kept, int64(len(w.rows)))
 		from = to
 	}
+	p.splits = w.kept
 	if p.weights != nil {
 		p.weights = w.weights
 	}
