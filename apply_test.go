@@ -477,3 +477,51 @@ func TestNoAllocation(t *testing.T) {
 		})
 	}
 }
+
+// TestPaddingTrains: a batch with padding ids, unseen ids and weights trains a
+// table to the bits that the same batch without the padding ids does.
+func TestPaddingTrains(t *testing.T) {
+	for _, c := range []rowan.Combiner{rowan.Sum, rowan.Mean, rowan.SqrtN} {
+		o := rowan.TableOptions{Width: 3, Optimizer: adam(true), Padding: rowan.PaddingID(-1)}
+		padded, plain := newTable(t, o), newTable(t, o)
+		r := rand.New(rand.NewPCG(4, 4))
+		for range 12 {
+			bags, without := make([][]int64, 20), make([][]int64, 20)
+			var weights, left []float32
+			for i := range bags {
+				for range r.IntN(7) {
+					id, w := int64(r.IntN(40))-1, r.Float32()
+					if r.IntN(3) == 0 {
+						id = -1
+					}
+					bags[i], weights = append(bags[i], id), append(weights, w)
+					if id != -1 {
+						without[i], left = append(without[i], id), append(left, w)
+					}
+				}
+			}
+			grad := values(t, randomGradient(r, 20*3), 20, 3)
+			var read [2][]float32
+			for i, x := range []struct {
+				table   *rowan.Table
+				bags    [][]int64
+				weights []float32
+			}{{padded, bags, weights}, {plain, without, left}} {
+				ids, err := tensor.RaggedOf(x.bags...).WithWeights(x.weights)
+				if err != nil {
+					t.Fatal(err)
+				}
+				step(t, x.table, ids, c, func(l *rowan.Lookup) *tensor.Values {
+					read[i] = slices.Clone(l.Values().Data())
+					return grad
+				})
+			}
+			if !slices.Equal(read[0], read[1]) {
+				t.Fatalf("%v: padding changes what is read: %v, %v", c, read[0], read[1])
+			}
+		}
+		if !slices.Equal(saved(t, padded), saved(t, plain)) {
+			t.Errorf("%v: padding changes what is trained", c)
+		}
+	}
+}
