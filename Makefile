@@ -45,8 +45,8 @@ fuzz: ## Run every fuzz test for FUZZTIME (30s)
 bench-setup: ## Build the environments of the systems that Rowan is measured against (8 GB)
 	bench/setup.sh
 
-bench: ## Measure Rowan beside them, interleaved; prints the table of docs/performance.md
-	bench/run.sh
+bench: ## Measure Rowan beside them, interleaved, into docs/performance.md
+	bench/run.sh -page docs/performance.md
 
 clean: ## Remove what the targets above have built in the tree
 	rm -rf rowan bench/bin
