@@ -1,6 +1,7 @@
 package optim
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 
@@ -129,12 +130,22 @@ func (PolynomialDecay) Name() string { return "PolynomialDecay" }
 
 // At returns the rate of a step, from 1.
 func (s PolynomialDecay) At(step int64) float32 {
-	power := s.Power
-	if power == 0 {
-		power = 1
-	}
 	left := 1 - min(1, fraction(step, s.DecaySteps, false))
-	return float32(float64((s.Initial-s.End)*portable.Pow(left, power)) + s.End)
+	return float32(float64((s.Initial-s.End)*portable.Pow(left, s.power())) + s.End)
+}
+
+func (s PolynomialDecay) power() float64 {
+	if s.Power == 0 {
+		return 1
+	}
+	return s.Power
+}
+
+// MarshalJSON writes Keras' arguments, with a Power of 0 as the 1 that it means.
+func (s PolynomialDecay) MarshalJSON() ([]byte, error) {
+	type plain PolynomialDecay
+	s.Power = s.power()
+	return json.Marshal(plain(s))
 }
 
 // Validate refuses negative rates and powers, and DecaySteps below 1.

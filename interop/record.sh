@@ -1,0 +1,13 @@
+#!/bin/sh
+# Records all golden files anew: about four minutes, after setup.sh.
+set -eu
+
+here="$(cd "$(dirname "$0")" && pwd)"
+home="${ROWAN_INTEROP:-${XDG_CACHE_HOME:-$HOME/.cache}/rowan/interop}"
+export TF_CPP_MIN_LOG_LEVEL=3
+
+"$here/setup.sh"
+for library in keras torch; do
+	"$home/$library/bin/python" "$here/record_optimizers.py" "$library" "$here/../optim/testdata"
+done
+"$home/keras/bin/python" "$here/record_initializers.py" "$here/../initializer/testdata"
