@@ -72,6 +72,9 @@ func (g *Gradients) Add(l *Lookup, grad *tensor.Values) error {
 		return fmt.Errorf("%w: table %q: gradients need a lookup of this table made with Training: true, in use only once at a time",
 			ErrStale, g.table.opt.Name)
 	}
+	if grad == nil {
+		return fmt.Errorf("%w: table %q: the gradient is nil", ErrShape, g.table.opt.Name)
+	}
 	if !slices.Equal(grad.Shape(), l.values.Shape()) {
 		return fmt.Errorf("%w: table %q: the gradient must have the shape of the looked up values, %v, got %v",
 			ErrShape, g.table.opt.Name, l.values.Shape(), grad.Shape())
