@@ -13,7 +13,7 @@ import (
 //
 // A pattern makes a hash of a number. The first is what keys really look like;
 // the others are what somebody makes to break a map.
-const stepKeys = 96
+const stepKeys = 32
 
 var patterns = []func(n uint64) uint64{
 	Hash,
@@ -208,19 +208,27 @@ func script(steps ...[3]int) (b []byte) {
 
 // corpus has a history for each way that a map can grow, shrink and clog.
 func corpus() map[string][]byte {
+	fill := func(p int) (steps [][3]int) { // enough for one stripe to split, twice if it can
+		for first := 0; first < 40_000; first += 255 * stepKeys {
+			steps = append(steps, [3]int{opInsert | p<<3, first, 255})
+		}
+		return steps
+	}
 	all := map[string][]byte{
 		"nothing": nil,
 		"one key": script([3]int{opFindOrInsert, 7, 1}, [3]int{opDelete, 7, 1}),
-		"splits": script([3]int{opInsert, 0, 255}, [3]int{opInsert, 24000, 255}, [3]int{opDeleteOdd, 0, 255},
-			[3]int{opFind, 0, 255}, [3]int{opInsertFew, 0, 255}),
-		"reserve": script([3]int{opReserve, 0, 255}, [3]int{opInsert, 0, 255}, [3]int{opInsert, 20000, 100}),
-		"clear":   script([3]int{opInsert, 0, 255}, [3]int{opClear, 0, 0}, [3]int{opInsert, 3, 255}),
+		"few rows": script([3]int{opInsertFew, 0, 255}, [3]int{opInsertFew, 0, 255}, [3]int{opInsert, 0, 255},
+			[3]int{opInsertFew, 0, 255}),
+		"reserve": script(append([][3]int{{opReserve, 0, 255}}, fill(0)...)...),
+		"stash, then splits": script(append([][3]int{{opInsert | 3<<3, 0, 60}, {opInsert | 4<<3, 0, 60}},
+			append(fill(0), [3]int{opDeleteOdd | 3<<3, 0, 60}, [3]int{opFind | 4<<3, 0, 60})...)...),
+		"clear": script(append(append(fill(0), [3]int{opClear, 0, 0}), fill(0)...)...),
 	}
 	for p := range patterns {
 		op := func(kind, first, count int) [3]int { return [3]int{kind | p<<3, first, count} }
-		all["pattern "+string(rune('0'+p))] = script(op(opInsert, 0, 200), op(opFind, 100, 200),
-			op(opDelete, 50, 100), op(opFind, 0, 200), op(opFindOrInsert, 5000, 60), [3]int{opInsert, 0, 90},
-			op(opDeleteOdd, 0, 220), op(opFind, 0, 250))
+		all["pattern "+string(rune('0'+p))] = script(append(fill(p), op(opFind, 100, 255), op(opDelete, 50, 100),
+			op(opFind, 0, 255), op(opFindOrInsert, 50_000, 60), [3]int{opInsert, 0, 255},
+			op(opDeleteOdd, 0, 255), op(opFind, 0, 255), op(opInsert, 0, 255))...)
 	}
 	return all
 }
@@ -247,6 +255,6 @@ func FuzzMap(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script []byte, stripes byte) {
 		h := newHistory(t, 1<<(stripes%7))
 		defer h.m.Close()
-		h.play(script[:min(len(script), 4*24)])
+		h.play(script[:min(len(script), 4*16)])
 	})
 }
