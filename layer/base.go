@@ -118,6 +118,36 @@ func (b *Base) Built() bool { return b.built }
 // AddLayer makes l part of the layer: its weights are the layer's too.
 func (b *Base) AddLayer(l Layer) { b.layers = append(b.layers, l) }
 
+// BuildLayer builds a sublayer: call it in Build with the shapes of what Call
+// will give it.
+func (b *Base) BuildLayer(l Layer, in ...Shape) error {
+	c := l.core()
+	if err := c.check(); err != nil {
+		return err
+	}
+	c.bindInside(b)
+	return c.build(in)
+}
+
+// bindInside names a sublayer within its layer: "block/dense".
+func (b *Base) bindInside(outer *Base) {
+	if b.scope == nil {
+		b.scope = outer.scope
+	}
+	if b.name != "" {
+		return
+	}
+	base := outer.Name() + "/" + snake(b.Class())
+	b.name = base
+	for n := 1; ; n++ {
+		taken := func(l Layer) bool { return l.core() != b && l.core().name == b.name }
+		if !slices.ContainsFunc(outer.layers, taken) {
+			return
+		}
+		b.name = fmt.Sprintf("%s_%d", base, n)
+	}
+}
+
 // Submodules returns the layers inside, each before those inside it.
 func (b *Base) Submodules() []Layer {
 	var all []Layer

@@ -50,7 +50,7 @@ func MeanSquaredError(truth, prediction *graph.Node) *graph.Node {
 // MeanAbsoluteError is the mean of |prediction - truth| over the last dimension.
 func MeanAbsoluteError(truth, prediction *graph.Node) *graph.Node {
 	sameShape(truth, prediction)
-	return lastMean(graph.Abs(graph.Sub(prediction, truth)))
+	return lastMean(abs(graph.Sub(prediction, truth)))
 }
 
 // BinaryCrossentropy is the mean over the last dimension of the cross entropy
@@ -72,11 +72,10 @@ func BinaryCrossentropy(truth, prediction *graph.Node) *graph.Node {
 const clipEpsilon = 1e-7
 
 // BinaryCrossentropyFromLogits is BinaryCrossentropy of sigmoid(logits):
-// max(z, 0) - z·truth + log(1 + exp(-|z|)).
+// softplus(z) - z·truth.
 func BinaryCrossentropyFromLogits(truth, logits *graph.Node) *graph.Node {
 	sameShape(truth, logits)
-	soft := graph.Log1P(graph.Exp(graph.Neg(graph.Abs(logits))))
-	return lastMean(graph.Add(graph.Sub(graph.MaxScalar(logits, 0), graph.Mul(logits, truth)), soft))
+	return lastMean(graph.Sub(softplus(logits), graph.Mul(logits, truth)))
 }
 
 // CategoricalCrossentropy is -Σ truth·log(prediction) over the last dimension:

@@ -220,7 +220,7 @@ func (l *Dot) Call(_ *Call, in ...*graph.Node) []*graph.Node {
 // nothing stays small: the squared norm is at least 1e-12.
 func normalized(x *graph.Node, axis int) *graph.Node {
 	square := graph.ReduceAndKeep(graph.Square(x), graph.ReduceSum, axis)
-	return graph.Mul(x, graph.Rsqrt(graph.MaxScalar(square, 1e-12)))
+	return graph.Div(x, graph.Sqrt(graph.MaxScalar(square, 1e-12)))
 }
 
 // Config implements [Configurer].

@@ -2,6 +2,7 @@ package layer
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/gomlx/gomlx/core/graph"
 
@@ -42,7 +43,7 @@ type Program struct {
 
 	plan    *Plan
 	options ProgramOptions
-	metrics []string
+	metrics atomic.Pointer[[]string]
 }
 
 // Program compiles the plan's graph stage. dense.Results.Loss is the sum of
@@ -67,8 +68,14 @@ func (p *Plan) Program(o ProgramOptions) (*Program, error) {
 	return q, err
 }
 
-// MetricNames returns the names of the metrics that layers report.
-func (q *Program) MetricNames() []string { return q.metrics }
+// MetricNames returns the names of the metrics that layers report, known once
+// the program has run.
+func (q *Program) MetricNames() []string {
+	if names := q.metrics.Load(); names != nil {
+		return *names
+	}
+	return nil
+}
 
 func (q *Program) build(t *dense.Trace) (dense.Result, error) {
 	c := NewCall(t, q.Variables, q.options.Training)
@@ -88,9 +95,12 @@ func (q *Program) build(t *dense.Trace) (dense.Result, error) {
 		r.Outputs = append(r.Outputs, losses...)
 		r.Loss = q.total(c, losses)
 	}
+	var names []string
 	for _, m := range c.Metrics() {
+		names = append(names, m.Name)
 		r.Outputs = append(r.Outputs, m.Value)
 	}
+	q.metrics.Store(&names)
 	return r, nil
 }
 

@@ -21,7 +21,7 @@ func (r Regularizer) IsZero() bool { return r == Regularizer{} }
 func (r Regularizer) node(x *graph.Node) *graph.Node {
 	var sum *graph.Node
 	if r.L1 != 0 {
-		sum = graph.MulScalar(graph.ReduceAllSum(graph.Abs(x)), float64(r.L1))
+		sum = graph.MulScalar(graph.ReduceAllSum(abs(x)), float64(r.L1))
 	}
 	if r.L2 != 0 {
 		l2 := graph.MulScalar(graph.ReduceAllSum(graph.Square(x)), float64(r.L2))

@@ -46,6 +46,9 @@ func compile(c *Config, inputs []Array) (e *executable, err error) {
 	if err != nil {
 		return nil, err
 	}
+	// The engine has no room for a parameter that comes after every result, as
+	// one may that nothing uses: the last result comes after all of them.
+	nodes[len(nodes)-1] = graph.Identity(nodes[len(nodes)-1])
 	if err := t.graph.Compile(nodes...); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrGraph, c.Name, shortError{err})
 	}

@@ -316,6 +316,24 @@ func TestManyShapes(t *testing.T) {
 	}
 }
 
+func TestUnusedInputs(t *testing.T) {
+	p := mustNew(t, dense.Config{Name: "first", Variables: []dense.Variable{{Name: "w", Shape: []int{2}}},
+		Build: func(t *dense.Trace) (dense.Result, error) {
+			t.Variable(0)
+			t.Uniform(1, 3)
+			return dense.Result{Outputs: []*graph.Node{t.Input(0)}}, nil
+		}})
+	in := []dense.Array{dense.Floats([]float32{1, 2}, 2), dense.Floats([]float32{3}, 1)}
+	r := mustRun(t, p, dense.Args{Variables: [][]float32{{5, 6}}, Inputs: in})
+	if !slices.Equal(r.Outputs[0].Float, []float32{1, 2}) {
+		t.Errorf("output = %v, want the first input", r.Outputs[0].Float)
+	}
+	r.Outputs[0].Float[0] = 9
+	if in[0].Float[0] != 1 {
+		t.Error("the output shares memory with the input")
+	}
+}
+
 func TestTypes(t *testing.T) {
 	p := mustNew(t, dense.Config{Name: "types", Build: func(t *dense.Trace) (dense.Result, error) {
 		m := graph.LogicalNot(t.Input(1))

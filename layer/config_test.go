@@ -1,0 +1,132 @@
+package layer_test
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// configured are layers with every argument away from its default.
+func configured(t testing.TB) []layer.Layer {
+	o := layer.Options{Name: "named", Frozen: true, Activity: layer.Regularizer{L1: 0.1, L2: 0.2}}
+	weight := layer.WeightOptions{Initializer: initializer.Constant{Value: 0.5}, Regularizer: layer.L1(0.1), Constraint: layer.MaxNorm{Max: 3, Axis: 0}}
+	all := []layer.Layer{
+		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Initializer: initializer.Ones{}, Regularizer: layer.L2(0.3),
+			Constraint: layer.MaxNorm{Max: 2, Axis: 1}, MaskZero: true, InputLength: []int{3, -1}, OutOfRange: rowan.OutOfRangeZeros}),
+		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Combiner: rowan.SqrtN}),
+		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.String, Combiner: "mean",
+			Pool: rowan.Mean, Initializer: initializer.Zeros{}, WithoutUnique: true, InitCapacity: 77, MaxNorm: 1.1, Missing: rowan.MissingZeros})),
+		newDense(t, 3, layer.DenseOptions{Options: o, Activation: "relu", NoBias: true, Kernel: weight, Bias: layer.WeightOptions{Constraint: layer.NonNeg{}}}),
+		must[*layer.Activation](t)(layer.NewActivation("gelu", o)),
+		must[*layer.Dropout](t)(layer.NewDropout(0.25, o)),
+		layer.NewFlatten(o),
+		must[*layer.Reshape](t)(layer.NewReshape(layer.Shape{-1, 3}, o)),
+		must[*layer.Concatenate](t)(layer.NewConcatenate(2, o)),
+		layer.NewAdd(o),
+		must[*layer.Dot](t)(layer.NewDot([2]int{2, 1}, true, o)),
+		layer.NewGlobalAveragePooling1D(true, o),
+		layer.NewGlobalSumPooling1D(true, o),
+		layer.NewGlobalMaxPooling1D(true, o),
+		layer.NewDropMask(o),
+	}
+	in := must[*layer.Tensor](t)(layer.Input(layer.InputOptions{Name: "in", IDs: true, KeyType: tensor.String, Ragged: true}))
+	return append(all, in.Node().Layer)
+}
+
+func TestConfigsRoundTrip(t *testing.T) {
+	for _, l := range configured(t) {
+		class, c, err := layer.ToConfig(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(class, func(t *testing.T) {
+			text := must[[]byte](t)(json.Marshal(c))
+			var read layer.Config
+			if err := json.Unmarshal(text, &read); err != nil {
+				t.Fatal(err)
+			}
+			for _, from := range []layer.Config{c, read} {
+				again, err := layer.FromConfig(class, from)
+				if err != nil {
+					t.Fatalf("FromConfig(%s): %v", text, err)
+				}
+				_, c2, err := layer.ToConfig(again)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := must[[]byte](t)(json.Marshal(c2)); string(got) != string(text) {
+					t.Errorf("config after a round trip:\n%s\nbefore:\n%s", got, text)
+				}
+				if reflect.TypeOf(again) != reflect.TypeOf(l) {
+					t.Errorf("FromConfig made a %T, want a %T", again, l)
+				}
+			}
+			c["typo"] = 1
+			if _, err := layer.FromConfig(class, c); !errors.Is(err, layer.ErrConfig) || !strings.Contains(err.Error(), `does not know "typo"`) {
+				t.Errorf("unknown key: %v", err)
+			}
+			c["typo"], c["name"] = nil, 7
+			if _, err := layer.FromConfig(class, c); !errors.Is(err, layer.ErrConfig) || !strings.Contains(err.Error(), `"name" must be a string`) {
+				t.Errorf("name of another type: %v", err)
+			}
+		})
+	}
+}
+
+// TestKerasConfig reads what Keras writes.
+func TestKerasConfig(t *testing.T) {
+	const text = `{"name": "embedding_3", "trainable": true, "dtype": "float32", "input_dim": 1000, "output_dim": 64,
+		"embeddings_initializer": {"class_name": "RandomUniform", "config": {"minval": -0.1, "maxval": 0.1, "seed": null}},
+		"embeddings_regularizer": {"class_name": "L1L2", "config": {"l1": 0.0, "l2": 0.01}}, "activity_regularizer": null,
+		"embeddings_constraint": null, "mask_zero": false, "input_length": 10}`
+	var c layer.Config
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		t.Fatal(err)
+	}
+	l := must[layer.Layer](t)(layer.FromConfig("Embedding", c))
+	got := l.(layer.Configurer).Config()
+	if layer.Of(l).Name() != "embedding_3" || got["input_dim"] != 1000 || got["output_dim"] != 64 {
+		t.Errorf("config = %v", got)
+	}
+	initial := got["embeddings_initializer"].(map[string]any)["config"].(map[string]any)
+	if initial["minval"] != -0.1 {
+		t.Errorf("initializer = %v", initial)
+	}
+}
+
+func TestConfigRefusals(t *testing.T) {
+	custom := map[string]layer.Constructor{"Mine": func(layer.Config) (layer.Layer, error) { return layer.NewFlatten(layer.Options{}), nil }}
+	if l, err := layer.FromConfig("Mine", nil, custom); err != nil || layer.Of(l).Class() != "Flatten" {
+		t.Errorf("custom class: %v, %v", l, err)
+	}
+	for _, c := range []struct {
+		class  string
+		config layer.Config
+		says   string
+	}{
+		{"Mine", nil, `unknown layer "Mine"`},
+		{"Dense", layer.Config{"units": 1.5}, `"units" must be an integer`},
+		{"Dense", layer.Config{"units": "3"}, `"units" must be a number`},
+		{"Dense", layer.Config{"units": 3, "kernel_initializer": "nothing"}, "nothing"},
+		{"Dense", layer.Config{"units": 3, "kernel_regularizer": "orthogonal"}, "L1, L2 or L1L2"},
+		{"Dense", layer.Config{"units": 3, "kernel_constraint": "orthogonal"}, "MaxNorm, NonNeg or UnitNorm"},
+		{"Dense", layer.Config{"units": 3, "kernel_constraint": 3}, "class_name"},
+		{"Dense", layer.Config{"units": 3, "dtype": "float16"}, "float32"},
+		{"Dense", layer.Config{"units": 3, "use_bias": "no"}, "true or false"},
+		{"Dense", layer.Config{}, "positive integer"},
+		{"Embedding", layer.Config{"input_dim": 3, "output_dim": 2, "combiner": "median"}, "sqrtn"},
+		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "key_dtype": "float"}, "int64"},
+		{"Dot", layer.Config{"axes": []any{1.0, 2.0, 3.0}}, "one or two"},
+	} {
+		if _, err := layer.FromConfig(c.class, c.config); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s %v: error %v, want one that says %q", c.class, c.config, err, c.says)
+		}
+	}
+}

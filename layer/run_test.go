@@ -1,0 +1,426 @@
+package layer_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+func vector(t testing.TB, shape []int, data ...float32) layer.Value {
+	t.Helper()
+	return layer.Value{Floats: must[*tensor.Values](t)(tensor.NewValues(data, shape...))}
+}
+
+func TestForward(t *testing.T) {
+	seq := vector(t, []int{2, 3, 2}, 1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6)
+	some := masked(seq, true, false, true, false, false, false)
+	ones := layer.DenseOptions{Kernel: layer.WeightOptions{Initializer: initializer.Ones{}}, Bias: layer.WeightOptions{Initializer: initializer.Ones{}}}
+	relu := ones
+	relu.Activation = "relu"
+	x := vector(t, []int{2, 2}, 1, 2, -3, -4)
+	cat := func(axis int) layer.Layer {
+		return must[*layer.Concatenate](t)(layer.NewConcatenate(axis, layer.Options{}))
+	}
+	dot := func(normalize bool) layer.Layer {
+		return must[*layer.Dot](t)(layer.NewDot([2]int{1, 1}, normalize, layer.Options{}))
+	}
+	for _, c := range []struct {
+		name  string
+		layer layer.Layer
+		in    []layer.Value
+		want  []float32
+		mask  []bool
+	}{
+		{"dense", newDense(t, 2, ones), []layer.Value{x}, []float32{4, 4, -6, -6}, nil},
+		{"relu", newDense(t, 1, relu), []layer.Value{x}, []float32{4, 0}, nil},
+		{"average", layer.NewGlobalAveragePooling1D(false, layer.Options{}), []layer.Value{seq}, []float32{3, 4, -3, -4}, nil},
+		{"average masked", layer.NewGlobalAveragePooling1D(false, layer.Options{}), []layer.Value{some}, []float32{3, 4, 0, 0}, nil},
+		{"sum masked", layer.NewGlobalSumPooling1D(false, layer.Options{}), []layer.Value{some}, []float32{6, 8, 0, 0}, nil},
+		{"max", layer.NewGlobalMaxPooling1D(false, layer.Options{}), []layer.Value{seq}, []float32{5, 6, -1, -2}, nil},
+		{"max masked", layer.NewGlobalMaxPooling1D(false, layer.Options{}), []layer.Value{masked(seq, true, true, false, false, true, true)}, []float32{3, 4, -3, -4}, nil},
+		{"max of nothing", layer.NewGlobalMaxPooling1D(false, layer.Options{}), []layer.Value{some}, []float32{5, 6, 0, 0}, nil},
+		{"concatenate", cat(-1), []layer.Value{x, x}, []float32{1, 2, 1, 2, -3, -4, -3, -4}, nil},
+		{"add masks", layer.NewAdd(layer.Options{}), []layer.Value{some, masked(seq, true, true, false, true, true, true)},
+			[]float32{2, 4, 6, 8, 10, 12, -2, -4, -6, -8, -10, -12}, []bool{true, false, false, false, false, false}},
+		{"dot", dot(false), []layer.Value{x, x}, []float32{5, 25}, nil},
+		{"cosine", dot(true), []layer.Value{x, vector(t, []int{2, 2}, 2, 4, 0, 0)}, []float32{1, 0}, nil},
+		{"drop mask", layer.NewDropMask(layer.Options{}), []layer.Value{some}, seq.Floats.Data(), nil},
+		{"dense keeps mask", newDense(t, 1, ones), []layer.Value{some}, []float32{4, 8, 12, -2, -6, -10}, some.Mask},
+		{"dropout at rest", must[*layer.Dropout](t)(layer.NewDropout(0.5, layer.Options{})), []layer.Value{x}, x.Floats.Data(), nil},
+	} {
+		got := run(t, c.layer, c.in...).Values[0]
+		if !near(got.Floats.Data(), c.want) || !slices.Equal(got.Mask, c.mask) {
+			t.Errorf("%s: %v mask %v, want %v mask %v", c.name, got.Floats.Data(), got.Mask, c.want, c.mask)
+		}
+	}
+}
+
+func near(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Abs(float64(x-y)) < 1e-5 })
+}
+
+func TestConcatenateMasks(t *testing.T) {
+	one := vector(t, []int{1, 2, 1}, 1, 2)
+	l := must[*layer.Concatenate](t)(layer.NewConcatenate(1, layer.Options{}))
+	got := run(t, l, masked(one, false, true), one).Values[0]
+	if want := []bool{false, true, true, true}; !slices.Equal(got.Mask, want) {
+		t.Errorf("mask along time = %v, want %v", got.Mask, want)
+	}
+	l = must[*layer.Concatenate](t)(layer.NewConcatenate(-1, layer.Options{}))
+	got = run(t, l, masked(one, false, true), masked(one, true, true), one).Values[0]
+	if want := []bool{false, true}; !slices.Equal(got.Mask, want) {
+		t.Errorf("mask along features = %v, want %v", got.Mask, want)
+	}
+}
+
+func TestMaskRefusedEagerly(t *testing.T) {
+	_, err := layer.NewFlatten(layer.Options{}).Run(context.Background(), layer.Args{}, masked(floats(t, 1, 2, 2), true, false))
+	if !errors.Is(err, layer.ErrMask) {
+		t.Errorf("mask into Flatten: %v", err)
+	}
+}
+
+func TestEmbeddingRun(t *testing.T) {
+	ctx := context.Background()
+	table := []float32{0, 1, 10, 11, 20, 21}
+	for _, c := range []struct {
+		name  string
+		o     layer.EmbeddingOptions
+		ids   tensor.IDs
+		shape []int
+		want  []float32
+		mask  []bool
+		split []int64
+	}{
+		{"dense", layer.EmbeddingOptions{}, must[*tensor.Dense[int64]](t)(tensor.NewDense([]int64{2, 0, 1, 1}, 2, 2)),
+			[]int{2, 2, 2}, []float32{20, 21, 0, 1, 10, 11, 10, 11}, nil, nil},
+		{"mask zero", layer.EmbeddingOptions{MaskZero: true}, must[*tensor.Dense[int32]](t)(tensor.NewDense([]int32{2, 0}, 1, 2)),
+			[]int{1, 2, 2}, []float32{20, 21, 0, 1}, []bool{true, false}, nil},
+		{"mean", layer.EmbeddingOptions{Combiner: rowan.Mean}, tensor.RaggedOf([]int64{0, 1}, nil, []int64{2}),
+			[]int{3, 2}, []float32{5, 6, 0, 0, 20, 21}, nil, nil},
+		{"ragged stays ragged", layer.EmbeddingOptions{}, tensor.RaggedOf([]int64{0, 1}, nil, []int64{2}),
+			[]int{3, 2}, []float32{0, 1, 10, 11, 20, 21}, nil, []int64{0, 2, 2, 3}},
+	} {
+		c.o.Options.Weights = [][]float32{table}
+		out := run(t, newEmbedding(t, 3, 2, c.o), layer.Value{IDs: c.ids}).Values[0]
+		if !slices.Equal(out.Floats.Shape(), c.shape) || !slices.Equal(out.Floats.Data(), c.want) ||
+			!slices.Equal(out.Mask, c.mask) || !slices.Equal(out.Splits, c.split) {
+			t.Errorf("%s: shape %v values %v mask %v splits %v", c.name, out.Floats.Shape(), out.Floats.Data(), out.Mask, out.Splits)
+		}
+	}
+	l := newEmbedding(t, 3, 2, layer.EmbeddingOptions{})
+	_, err := l.Run(ctx, layer.Args{}, ids(t, []int{1}, 3))
+	if !errors.Is(err, rowan.ErrOutOfRange) || !strings.Contains(err.Error(), l.Name()) {
+		t.Errorf("id out of range: %v", err)
+	}
+	if _, err := l.Run(ctx, layer.Args{}, floats(t, 2, 2)); !errors.Is(err, layer.ErrStage) {
+		t.Errorf("floats into an embedding: %v", err)
+	}
+	if _, err := newDense(t, 1, layer.DenseOptions{}).Run(ctx, layer.Args{}, ids(t, []int{1}, 3)); !errors.Is(err, layer.ErrStage) {
+		t.Errorf("ids into a dense layer: %v", err)
+	}
+	if _, err := l.Run(ctx, layer.Args{}); !errors.Is(err, layer.ErrArgument) {
+		t.Errorf("no inputs: %v", err)
+	}
+}
+
+// TestRaggedFeed pads ragged rows under a mask, and takes their gradients back.
+func TestRaggedFeed(t *testing.T) {
+	s := layer.NewScope(1)
+	in := must[*layer.Tensor](t)(layer.Input(layer.InputOptions{Scope: s, IDs: true, Ragged: true}))
+	l := newEmbedding(t, 3, 1, layer.EmbeddingOptions{MaskZero: true, Options: layer.Options{Weights: [][]float32{{5, 6, 7}}}})
+	out := apply(t, l, in)
+	if !out.Masked() || out.Shape().String() != "(None, None, 1)" {
+		t.Errorf("output: masked %v, shape %v", out.Masked(), out.Shape())
+	}
+	p := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{in}, []*layer.Tensor{out}))
+	stage := p.NewHostStage()
+	arrays, err := stage.Lookup(context.Background(), false, layer.Value{IDs: tensor.RaggedOf([]int64{1, 2, 0}, nil, []int64{2})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []float32{6, 7, 5, 0, 0, 0, 0, 0, 7, 0, 0, 0}; !slices.Equal(arrays[0].Float, want) || !slices.Equal(arrays[0].Shape, []int{3, 4, 1}) {
+		t.Errorf("fed %v of shape %v, want %v", arrays[0].Float, arrays[0].Shape, want)
+	}
+	if want := []bool{true, true, false, false, false, false, false, false, true, false, false, false}; !slices.Equal(arrays[1].Bool, want) {
+		t.Errorf("mask %v, want %v", arrays[1].Bool, want)
+	}
+	dense := apply(t, newEmbedding(t, 3, 1, layer.EmbeddingOptions{}), idInput(t, s, -1))
+	q := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{dense.Node().In[0]}, []*layer.Tensor{dense}))
+	_, err = q.NewHostStage().Lookup(context.Background(), false, layer.Value{IDs: tensor.RaggedOf([]int64{1, 2}, nil)})
+	if err == nil || !strings.Contains(err.Error(), "declare it Ragged") {
+		t.Errorf("ragged ids at an input that is not: %v", err)
+	}
+	if _, err := stage.Lookup(context.Background(), false, floats(t, 2)); !errors.Is(err, layer.ErrStage) {
+		t.Errorf("floats for ids: %v", err)
+	}
+	if _, err := stage.Lookup(context.Background(), false); !errors.Is(err, layer.ErrShape) {
+		t.Errorf("no inputs: %v", err)
+	}
+}
+
+func TestWeights(t *testing.T) {
+	ctx := context.Background()
+	a, b := newDense(t, 2, layer.DenseOptions{}), newDense(t, 2, layer.DenseOptions{})
+	x := floats(t, 3, 4)
+	run(t, a, x)
+	run(t, b, x)
+	w := must[[][]float32](t)(a.GetWeights(ctx))
+	if len(w) != 2 || len(w[0]) != 8 || len(w[1]) != 2 {
+		t.Fatalf("weights = %v", w)
+	}
+	if slices.Equal(run(t, a, x).Values[0].Floats.Data(), run(t, b, x).Values[0].Floats.Data()) {
+		t.Error("two layers start with the same weights")
+	}
+	if err := b.SetWeights(w); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(run(t, a, x).Values[0].Floats.Data(), run(t, b, x).Values[0].Floats.Data()) {
+		t.Error("equal weights compute different outputs")
+	}
+	if err := b.SetWeights(w[:1]); !errors.Is(err, layer.ErrWeights) || !strings.Contains(err.Error(), "weight list of length 1, but the layer was expecting 2 weights") {
+		t.Errorf("too few weights: %v", err)
+	}
+	if err := b.SetWeights([][]float32{w[0], {1}}); !errors.Is(err, layer.ErrWeights) || !strings.Contains(err.Error(), "bias") {
+		t.Errorf("a weight of another shape: %v", err)
+	}
+	e := newEmbedding(t, 3, 2, layer.EmbeddingOptions{})
+	run(t, e, ids(t, []int{1}, 0))
+	rows := []float32{1, 2, 3, 4, 5, 6}
+	if err := e.SetWeights([][]float32{rows}); err != nil {
+		t.Fatal(err)
+	}
+	if got := must[[][]float32](t)(e.GetWeights(ctx)); !slices.Equal(got[0], rows) {
+		t.Errorf("rows = %v, want %v", got[0], rows)
+	}
+	if n, err := e.CountParams(); n != 6 || err != nil {
+		t.Errorf("CountParams = %d, %v", n, err)
+	}
+	if err := layer.NewFlatten(layer.Options{}).SetWeights(nil); err != nil {
+		t.Errorf("no weights for a layer without: %v", err)
+	}
+}
+
+func TestDropoutIsAFunctionOfItsStep(t *testing.T) {
+	l := must[*layer.Dropout](t)(layer.NewDropout(0.4, layer.Options{Name: "drop"}))
+	x := vector(t, []int{1000}, slices.Repeat([]float32{3}, 1000)...)
+	draw := func(step int64) []float32 {
+		return must[*layer.Output](t)(l.Run(context.Background(), layer.Args{Training: true, Step: step}, x)).Values[0].Floats.Data()
+	}
+	a := draw(1)
+	if !slices.Equal(a, draw(1)) || slices.Equal(a, draw(2)) {
+		t.Error("dropout is not a function of the step")
+	}
+	zeros := 0
+	for _, v := range a {
+		if v == 0 {
+			zeros++
+		} else if math.Abs(float64(v)-5) > 1e-5 {
+			t.Fatalf("kept %v, want 3/0.6", v)
+		}
+	}
+	if zeros < 340 || zeros > 460 {
+		t.Errorf("%d of 1000 dropped at rate 0.4", zeros)
+	}
+}
+
+func TestConcurrentRuns(t *testing.T) {
+	l := newDense(t, 3, layer.DenseOptions{})
+	x := floats(t, 2, 4)
+	want := run(t, l, x).Values[0].Floats.Data()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			out, err := l.Run(context.Background(), layer.Args{}, x)
+			if err != nil || !slices.Equal(out.Values[0].Floats.Data(), want) {
+				t.Errorf("Run = %v, %v", out, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// meanLoss is the example of the source page: a loss of abs(mean(x)), and two
+// metrics.
+type meanLoss struct{ layer.Base }
+
+func newMeanLoss() *meanLoss {
+	l := new(meanLoss)
+	l.Init(l, layer.Options{})
+	return l
+}
+
+func (l *meanLoss) Build(...layer.Shape) error { return nil }
+
+func (l *meanLoss) Call(c *layer.Call, in ...*graph.Node) []*graph.Node {
+	c.AddLoss(graph.Abs(graph.ReduceAllMean(in[0])))
+	c.AddMetric("max", graph.ReduceAllMax(in[0]))
+	c.AddMetric("min", graph.ReduceAllMin(in[0]))
+	return in
+}
+
+func TestOwnLayer(t *testing.T) {
+	l := newMeanLoss()
+	out := run(t, l, vector(t, []int{10, 1}, slices.Repeat([]float32{1}, 10)...))
+	if !slices.Equal(out.Losses, []float32{1}) {
+		t.Errorf("losses = %v, want [1]", out.Losses)
+	}
+	if len(out.Metrics) != 2 || out.Metrics[0] != (layer.Metric{Name: "max", Value: 1}) || out.Metrics[1].Name != "min" {
+		t.Errorf("metrics = %v", out.Metrics)
+	}
+	if l.Name() != "mean_loss" && !strings.HasPrefix(l.Name(), "mean_loss_") {
+		t.Errorf("name = %q", l.Name())
+	}
+}
+
+// block is a layer of layers with a running mean.
+type block struct {
+	layer.Base
+	inner *layer.Dense
+	mean  *layer.Variable
+}
+
+func newBlock(t testing.TB) *block {
+	b := &block{inner: newDense(t, 2, layer.DenseOptions{Activation: "tanh"})}
+	b.Init(b, layer.Options{Name: "block"})
+	b.AddLayer(b.inner)
+	return b
+}
+
+func (b *block) Build(in ...layer.Shape) (err error) {
+	b.mean, err = b.AddWeight("mean", layer.Shape{2}, layer.WeightOptions{Frozen: true, Initializer: initializer.Zeros{}})
+	if err != nil {
+		return err
+	}
+	return b.BuildLayer(b.inner, in...)
+}
+
+func (b *block) Call(c *layer.Call, in ...*graph.Node) []*graph.Node {
+	y := c.Apply(b.inner, in[0])[0]
+	if c.Training {
+		c.AddUpdate(b.mean, graph.ReduceMean(y, 0))
+	}
+	return []*graph.Node{graph.Sub(y, graph.ExpandLeftToRank(c.Var(b.mean), 2))}
+}
+
+func TestSublayersAndUpdates(t *testing.T) {
+	b := newBlock(t)
+	x := floats(t, 3, 4)
+	before := run(t, b, x).Values[0].Floats.Data()
+	if got := len(b.Variables()); got != 3 || len(b.TrainableVariables()) != 2 || len(b.NonTrainableVariables()) != 1 {
+		t.Errorf("%d variables, want 3: 2 trainable", got)
+	}
+	if b.Submodules()[0] != layer.Layer(b.inner) {
+		t.Errorf("submodules = %v", b.Submodules())
+	}
+	must[*layer.Output](t)(b.Run(context.Background(), layer.Args{Training: true}, x))
+	after := run(t, b, x).Values[0].Floats.Data()
+	if mean := (after[0] + after[2] + after[4]) / 3; math.Abs(float64(mean)) > 1e-6 || slices.Equal(before, after) {
+		t.Errorf("mean of the output = %v after its running mean was stored, want 0", mean)
+	}
+	b.SetTrainable(false)
+	if len(b.TrainableVariables()) != 0 {
+		t.Error("a frozen layer trains its sublayer")
+	}
+}
+
+func TestLosses(t *testing.T) {
+	for _, c := range []struct {
+		name              string
+		truth, prediction []float32
+		want              float64
+	}{
+		{"mse", []float32{1, 0, 3}, []float32{1, 2, 1}, 8.0 / 3},
+		{"mae", []float32{1, 0, 3}, []float32{1, 2, 1}, 4.0 / 3},
+		{"binary_crossentropy", []float32{1, 0, 1}, []float32{0.9, 0.2, 0}, -(math.Log(0.9) + math.Log(0.8) + math.Log(1e-7)) / 3},
+		{"binary_crossentropy_from_logits", []float32{1, 0, 1}, []float32{0, 2, -200}, (math.Ln2 + math.Log1p(math.Exp(2)) + 200) / 3},
+		{"categorical_crossentropy", []float32{0, 1, 0}, []float32{1, 2, 1}, -math.Log(0.5)},
+	} {
+		l := must[layer.Loss](t)(layer.LossByName(c.name))
+		got := evaluateLoss(t, l, []int{1, 3}, c.truth, []int{1, 3}, c.prediction)
+		if math.Abs(float64(got)-c.want) > 1e-5*(1+c.want) {
+			t.Errorf("%s = %v, want %v", c.name, got, c.want)
+		}
+	}
+	got := evaluateLoss(t, layer.SparseCategoricalCrossentropy, []int{2}, []float32{1, 0}, []int{2, 2}, []float32{0.5, 0.5, 0.25, 0.75})
+	if want := (math.Log(2) + math.Log(4)) / 2; math.Abs(float64(got)-want) > 1e-5 {
+		t.Errorf("sparse categorical = %v, want %v", got, want)
+	}
+	if _, err := layer.LossByName("hinge?"); err == nil || !strings.Contains(err.Error(), "mse") {
+		t.Errorf("unknown loss: %v", err)
+	}
+}
+
+func evaluateLoss(t *testing.T, l layer.Loss, truthShape []int, truth []float32, shape []int, prediction []float32) float32 {
+	t.Helper()
+	in := input(t, layer.NewScope(1), shape[1:]...)
+	out := apply(t, must[*layer.Activation](t)(layer.NewActivation("linear", layer.Options{})), in)
+	p := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{in}, []*layer.Tensor{out}))
+	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: []layer.Loss{l}}))
+	r, err := q.Run(dense.Args{Inputs: []dense.Array{dense.Floats(prediction, shape...), dense.Floats(truth, truthShape...)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Loss
+}
+
+// TestLossWeightsAndMasks: sample weights multiply and do not count; masked
+// entries do neither.
+func TestLossWeightsAndMasks(t *testing.T) {
+	s := layer.NewScope(1)
+	in := idInput(t, s, 2)
+	out := apply(t, newEmbedding(t, 4, 1, layer.EmbeddingOptions{MaskZero: true, Options: layer.Options{Weights: [][]float32{{0, 1, 2, 3}}}}), in)
+	p := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{in}, []*layer.Tensor{out}))
+	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: []layer.Loss{layer.MeanSquaredError}, LossWeights: []float32{10}, SampleWeights: true}))
+	arrays, err := p.NewHostStage().Lookup(context.Background(), false, ids(t, []int{2, 2}, 1, 0, 2, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	truth := dense.Floats(make([]float32, 4), 2, 2, 1)
+	r, err := q.Run(args(q, arrays, truth, dense.Floats([]float32{1, 0.5}, 2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := float32(1+0.5*4+0.5*9) / 3; !near([]float32{r.Loss / 10, r.Outputs[1].Float[0]}, []float32{want, want}) {
+		t.Errorf("loss = %v and %v, want ten times %v, and it", r.Loss, r.Outputs[1].Float, want)
+	}
+}
+
+func TestConstraints(t *testing.T) {
+	w := []float32{3, 1, 4, -1} // columns (3, 4) and (1, -1)
+	for _, c := range []struct {
+		constraint layer.Constraint
+		want       []float32
+	}{
+		{layer.MaxNorm{Max: 2.5}, []float32{1.5, 1, 2, -1}},
+		{layer.NonNeg{}, []float32{3, 1, 4, 0}},
+		{layer.UnitNorm{Axis: 0}, []float32{0.6, float32(math.Sqrt(0.5)), 0.8, -float32(math.Sqrt(0.5))}},
+		{layer.UnitNorm{Axis: -1}, []float32{3 / float32(math.Sqrt(10)), 1 / float32(math.Sqrt(10)), 4 / float32(math.Sqrt(17)), -1 / float32(math.Sqrt(17))}},
+	} {
+		got := slices.Clone(w)
+		c.constraint.Apply(got, layer.Shape{2, 2})
+		if !near(got, c.want) {
+			t.Errorf("%+v: %v, want %v", c.constraint, got, c.want)
+		}
+	}
+	d := newDense(t, 2, layer.DenseOptions{Kernel: layer.WeightOptions{Initializer: initializer.Constant{Value: -1}, Constraint: layer.NonNeg{}}})
+	run(t, d, floats(t, 1, 3))
+	for _, v := range d.Variables() {
+		v.Constrain()
+	}
+	if d.Variables()[0].Value()[0] != 0 {
+		t.Errorf("kernel = %v after NonNeg", d.Variables()[0].Value())
+	}
+}
