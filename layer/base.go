@@ -115,8 +115,14 @@ func (b *Base) InputSpec() []InputSpec { return b.spec }
 // Built reports whether the layer has its weights.
 func (b *Base) Built() bool { return b.built }
 
-// AddLayer makes l part of the layer: its weights are the layer's too.
-func (b *Base) AddLayer(l Layer) { b.layers = append(b.layers, l) }
+// AddLayer makes l part of the layer: its weights are the layer's too, and it
+// is frozen if the layer is.
+func (b *Base) AddLayer(l Layer) {
+	if b.frozen {
+		l.core().SetTrainable(false)
+	}
+	b.layers = append(b.layers, l)
+}
 
 // BuildLayer builds a sublayer: call it in Build with the shapes of what Call
 // will give it.

@@ -174,6 +174,23 @@ func (r *reader) int(key string) int {
 	return int(f)
 }
 
+// id reads an id of 64 bits, which a float64 may not hold: of JSON that has
+// been read into float64 only ids up to 2^53 are taken.
+func (r *reader) id(key string) *int64 {
+	v, ok := r.get(key)
+	if !ok {
+		return nil
+	}
+	id, ok := v.(int64)
+	if !ok {
+		id = int64(r.int(key))
+		if id > 1<<53 || id < -1<<53 {
+			r.bad(key, "an id of at most 53 bits, or an int64", v)
+		}
+	}
+	return &id
+}
+
 // ints reads an integer, or a list of them; null in a list is -1.
 func (r *reader) ints(key string) []int {
 	v, ok := r.get(key)

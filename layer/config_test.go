@@ -19,10 +19,11 @@ func configured(t testing.TB) []layer.Layer {
 	weight := layer.WeightOptions{Initializer: initializer.Constant{Value: 0.5}, Regularizer: layer.L1(0.1), Constraint: layer.MaxNorm{Max: 3, Axis: 0}}
 	all := []layer.Layer{
 		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Initializer: initializer.Ones{}, Regularizer: layer.L2(0.3),
-			Constraint: layer.MaxNorm{Max: 2, Axis: 1}, MaskZero: true, InputLength: []int{3, -1}, OutOfRange: rowan.OutOfRangeZeros}),
+			Constraint: layer.MaxNorm{Max: 2, Axis: 1}, MaskZero: true, InputLength: []int{3, -1}, OutOfRange: rowan.OutOfRangeZeros, Padding: new(int64(3))}),
 		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Combiner: rowan.SqrtN}),
 		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.String, Combiner: "mean",
-			Pool: rowan.Mean, Initializer: initializer.Zeros{}, WithoutUnique: true, InitCapacity: 77, MaxNorm: 1.1, Missing: rowan.MissingZeros})),
+			Pool: rowan.Mean, Initializer: initializer.Zeros{}, WithoutUnique: true, InitCapacity: 77, MaxNorm: 1.1, Regularizer: layer.L1(0.5), PaddingString: new(""), Missing: rowan.MissingZeros})),
+		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.Uint64, Padding: new(int64(-1))})),
 		newDense(t, 3, layer.DenseOptions{Options: o, Activation: "relu", NoBias: true, Kernel: weight, Bias: layer.WeightOptions{Constraint: layer.NonNeg{}}}),
 		must[*layer.Activation](t)(layer.NewActivation("gelu", o)),
 		must[*layer.Dropout](t)(layer.NewDropout(0.25, o)),

@@ -99,6 +99,7 @@ func TestConstructorRefusals(t *testing.T) {
 		"restrict":       first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{RestrictPolicy: "lru"})),
 		"partitioner":    first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{Partitioner: func(tensor.IDs, int) []int { return nil }})),
 		"kv_creator":     first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{KVCreator: "x"})),
+		"padding id":     first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{PaddingString: new("x")})),
 		"units":          first(layer.NewDense(0, layer.DenseOptions{})),
 		"activation":     first(layer.NewDense(1, layer.DenseOptions{Activation: "rule"})),
 		"rate":           first(layer.NewDropout(1, layer.Options{})),

@@ -28,6 +28,13 @@ type DynamicOptions struct {
 	// table is read. Results are the same either way, and so is the speed:
 	// lookups read a repeated row from the cache, updates always merge.
 	WithoutUnique bool
+	// Regularizer is a penalty on the rows, paid when they are touched. Default: none.
+	Regularizer Regularizer
+	// Padding is an id that stands for nothing: it reads as zeros, is left out
+	// of means, and trains nothing. PaddingString is the same for string keys.
+	// Default: none.
+	Padding       *int64
+	PaddingString *string
 	// InitCapacity is the number of keys to make room for. Default 0.
 	InitCapacity int
 	// MaxNorm bounds the L2 norm of a row, read or stored. Default 0: no bound.
@@ -74,6 +81,9 @@ func (o *DynamicOptions) check() error {
 			return fmt.Errorf("%w: DynamicEmbedding: argument %q: rows live in the memory of one process; leave it out", ErrUnsupported, r.name)
 		}
 	}
+	if o.Padding != nil && o.KeyType == tensor.String || o.PaddingString != nil && o.KeyType != tensor.String {
+		return fmt.Errorf("%w: DynamicEmbedding: the padding id of %v keys must be one of them: set PaddingString for strings, Padding for integers", ErrArgument, o.KeyType)
+	}
 	switch o.Combiner {
 	case "", "sum", "mean", "sqrtn":
 		return nil
@@ -117,12 +127,20 @@ func (l *DynamicEmbedding) Build(...Shape) (err error) {
 		Name: l.Name(), Width: l.size, KeyType: l.o.KeyType, Initializer: l.o.Initializer,
 		Seed: l.scope.seed, Optimizer: l.o.Optimizer, MaxNorm: l.o.MaxNorm,
 		InitialCapacity: l.o.InitCapacity, Missing: l.o.Missing,
+		Regularizer: rowan.Regularizer(l.o.Regularizer), Padding: l.o.padding(),
 	})
 	if err != nil {
 		return err
 	}
 	_, err = l.AddTable("embeddings", l.table, 0)
 	return err
+}
+
+func (o *DynamicOptions) padding() *rowan.Padding {
+	if o.PaddingString != nil {
+		return rowan.PaddingString(*o.PaddingString)
+	}
+	return paddingID(o.Padding)
 }
 
 // Table returns the table, nil before the layer is built.
@@ -166,6 +184,7 @@ func (l *DynamicEmbedding) Config() Config {
 		"combiner": l.o.Combiner, "pool": combinerConfig(l.o.Pool),
 		"initializer": initializerConfig(l.o.Initializer), "with_unique": !l.o.WithoutUnique,
 		"init_capacity": l.o.InitCapacity, "max_norm": widen(l.o.MaxNorm), "missing": int(l.o.Missing),
+		"regularizer": l.o.Regularizer.config(), "padding": pointerConfig(l.o.Padding), "padding_string": pointerConfig(l.o.PaddingString),
 	})
 }
 
@@ -174,7 +193,12 @@ func dynamicFromConfig(c Config) (Layer, error) {
 	size := r.int("embedding_size")
 	o := DynamicOptions{Options: r.options(), Combiner: r.text("combiner"), Pool: r.combiner("pool"),
 		Initializer: r.initializer("initializer"), WithoutUnique: r.off("with_unique"),
-		InitCapacity: r.int("init_capacity"), MaxNorm: float32(r.number("max_norm")), Missing: rowan.Missing(r.int("missing"))}
+		InitCapacity: r.int("init_capacity"), MaxNorm: float32(r.number("max_norm")), Missing: rowan.Missing(r.int("missing")),
+		Regularizer: r.regularizer("regularizer"), Padding: r.id("padding")}
+	if _, ok := r.get("padding_string"); ok {
+		s := r.text("padding_string")
+		o.PaddingString = &s
+	}
 	if key := r.text("key_dtype"); key != "" {
 		k, err := tensor.ParseKeyType(key)
 		if err != nil {

@@ -28,6 +28,9 @@ type EmbeddingOptions struct {
 	InputLength []int
 	// Combiner pools over the last dimension of the ids. Default: none.
 	Combiner rowan.Combiner
+	// Padding is an id that stands for nothing: it reads as zeros, is left out
+	// of means, and trains nothing; no mask is made. Default: none.
+	Padding *int64
 	// OutOfRange says what an id outside [0, inputDim) does. Default: an error.
 	OutOfRange rowan.OutOfRange
 	// Optimizer trains the table. Default: the model's.
@@ -94,7 +97,8 @@ func (l *Embedding) Build(...Shape) error {
 		return err
 	}
 	l.table, err = rowan.NewTable(rowan.TableOptions{
-		Name: l.Name(), Width: l.outputDim, Rows: l.inputDim,
+		Padding: paddingID(l.o.Padding),
+		Name:    l.Name(), Width: l.outputDim, Rows: l.inputDim,
 		Initializer: l.o.Initializer, Seed: l.scope.seed, Optimizer: l.o.Optimizer,
 		Regularizer: rowan.Regularizer(l.o.Regularizer), MaxNorm: norm, OutOfRange: l.o.OutOfRange,
 	})
@@ -103,6 +107,13 @@ func (l *Embedding) Build(...Shape) error {
 	}
 	_, err = l.AddTable("embeddings", l.table, l.inputDim)
 	return err
+}
+
+func paddingID(id *int64) *rowan.Padding {
+	if id == nil {
+		return nil
+	}
+	return rowan.PaddingID(*id)
 }
 
 // Table returns the table, nil before the layer is built.
@@ -199,7 +210,16 @@ func (l *Embedding) Config() Config {
 		"embeddings_constraint":  constraintConfig(l.o.Constraint),
 		"mask_zero":              l.o.MaskZero, "input_length": lengthConfig(l.o.InputLength),
 		"combiner": combinerConfig(l.o.Combiner), "out_of_range": int(l.o.OutOfRange),
+		"padding": pointerConfig(l.o.Padding),
 	})
+}
+
+// pointerConfig is null for an argument that is not set.
+func pointerConfig[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return *p
 }
 
 func lengthConfig(n []int) any {
@@ -234,7 +254,7 @@ func embeddingFromConfig(c Config) (Layer, error) {
 	o := EmbeddingOptions{Options: r.options(), Initializer: r.initializer("embeddings_initializer"),
 		Regularizer: r.regularizer("embeddings_regularizer"), Constraint: r.constraint("embeddings_constraint"),
 		MaskZero: r.flag("mask_zero"), InputLength: r.ints("input_length"), Combiner: r.combiner("combiner"),
-		OutOfRange: rowan.OutOfRange(r.int("out_of_range"))}
+		OutOfRange: rowan.OutOfRange(r.int("out_of_range")), Padding: r.id("padding")}
 	if err := r.done("Embedding"); err != nil {
 		return nil, err
 	}

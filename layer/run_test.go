@@ -108,6 +108,8 @@ func TestEmbeddingRun(t *testing.T) {
 			[]int{2, 2, 2}, []float32{20, 21, 0, 1, 10, 11, 10, 11}, nil, nil},
 		{"mask zero", layer.EmbeddingOptions{MaskZero: true}, must[*tensor.Dense[int32]](t)(tensor.NewDense([]int32{2, 0}, 1, 2)),
 			[]int{1, 2, 2}, []float32{20, 21, 0, 1}, []bool{true, false}, nil},
+		{"padding", layer.EmbeddingOptions{Padding: new(int64(1)), Combiner: rowan.Mean}, must[*tensor.Dense[int64]](t)(tensor.NewDense([]int64{1, 2, 0, 2}, 2, 2)),
+			[]int{2, 2}, []float32{20, 21, 10, 11}, nil, nil},
 		{"mean", layer.EmbeddingOptions{Combiner: rowan.Mean}, tensor.RaggedOf([]int64{0, 1}, nil, []int64{2}),
 			[]int{3, 2}, []float32{5, 6, 0, 0, 20, 21}, nil, nil},
 		{"ragged stays ragged", layer.EmbeddingOptions{}, tensor.RaggedOf([]int64{0, 1}, nil, []int64{2}),

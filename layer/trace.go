@@ -95,4 +95,4 @@ func traceInputs(in []Shape, masked []bool, free int) []dense.Array {
 // maskShape is the shape of the mask of an embedding: all dimensions but the
 // row's width. Masks of later layers may differ; a layer that is handed one
 // knows only that it covers leading dimensions.
-func maskShape(dims []int) []int { return dims[:max(1, len(dims)-1)] }
+func maskShape(dims []int) []int { return dims[:min(len(dims), max(1, len(dims)-1))] }

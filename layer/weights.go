@@ -27,7 +27,7 @@ func (b *Base) GetWeights(ctx context.Context) ([][]float32, error) {
 func (b *Base) fixed() []*Variable {
 	var all []*Variable
 	for _, v := range b.Variables() {
-		if v.shape[0] >= 0 {
+		if v.table == nil || !v.table.Dynamic() {
 			all = append(all, v)
 		}
 	}

@@ -252,7 +252,8 @@ func TestErrors(t *testing.T) {
 			return n
 		})}, one, dense.ErrGraph, []string{"in layer tower/dense_1", "[3]", "[7]"}},
 		{"own error", dense.Config{Name: "m", Build: build(func(t *dense.Trace) *graph.Node { panic(boom) })}, one, boom, []string{"boom"}},
-		{"runtime panic", dense.Config{Name: "m", Build: build(func(t *dense.Trace) *graph.Node { return t.Input(9) })}, one, dense.ErrGraph, []string{"index out of range"}},
+		{"runtime panic", dense.Config{Name: "m", Build: build(func(t *dense.Trace) *graph.Node { return t.Input(9) })}, one, dense.ErrInput, []string{"reads input 9, but got 1"}},
+		{"nil node", dense.Config{Name: "m", Build: build(func(t *dense.Trace) *graph.Node { return graph.Neg(nil) })}, one, dense.ErrGraph, nil},
 		{"returned error", dense.Config{Name: "m", Build: func(*dense.Trace) (dense.Result, error) { return dense.Result{}, boom }}, one, boom, nil},
 		{"nothing", dense.Config{Name: "m", Build: func(*dense.Trace) (dense.Result, error) { return dense.Result{}, nil }}, one, dense.ErrGraph, []string{"computes nothing"}},
 		{"no loss", dense.Config{Name: "m", Train: true, Build: build(func(t *dense.Trace) *graph.Node { return t.Input(0) })}, one, dense.ErrGraph, []string{"no loss"}},

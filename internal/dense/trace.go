@@ -39,8 +39,13 @@ const (
 // Graph returns the graph that is being built, for constants.
 func (t *Trace) Graph() *graph.Graph { return t.graph }
 
-// Input returns input i.
-func (t *Trace) Input(i int) *graph.Node { return t.inputs[i] }
+// Input returns input i. One that a run does not bring is an error.
+func (t *Trace) Input(i int) *graph.Node {
+	if i >= len(t.inputs) {
+		panic(fmt.Errorf("%w: %s reads input %d, but got %d inputs: are labels or weights missing?", ErrInput, t.config.Name, i, len(t.inputs)))
+	}
+	return t.inputs[i]
+}
 
 // Variable returns variable i of the program's config as a node. Only those
 // that are asked for are copied in at each run.
