@@ -24,8 +24,14 @@ func newTable(t *testing.T, o rowan.TableOptions) *rowan.Table {
 
 func TestTableLookup(t *testing.T) {
 	table := newTable(t, rowan.TableOptions{Name: "genre", Width: 2, KeyType: tensor.String, Initializer: initializer.Ones{}, Missing: rowan.MissingZeros})
-	if err := table.Upsert(context.Background(), tensor.Vector("drama", "war"), tensor.MustValues([]float32{1, 2, 3, 6}, 2, 2)); err != nil {
+	words, err := rowan.As[string](table)
+	if err != nil {
 		t.Fatal(err)
+	}
+	for word, row := range map[string][]float32{"drama": {1, 2}, "war": {3, 6}} {
+		if err := words.Set(context.Background(), word, row...); err != nil {
+			t.Fatal(err)
+		}
 	}
 	l, err := layer.NewTableLookup(table, rowan.Mean, layer.Options{})
 	if err != nil {
