@@ -3940,7 +3940,7 @@ done:
 	RET
 
 // func dotAVX2(a []float32, b []float32) float32
-// Requires: AVX, SSE
+// Requires: AVX
 TEXT ·dotAVX2(SB), $0-52
 	MOVQ    a_len+8(FP), AX
 	MOVQ    AX, CX
@@ -3996,7 +3996,7 @@ dot_tree:
 	VADDPS       X0, X2, X2
 	VMOVSHDUP    X2, X0
 	VADDSS       X0, X2, X2
-	MOVSS        X2, ret+48(FP)
+	VMOVSS       X2, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -4179,10 +4179,9 @@ done:
 	RET
 
 // func sgdAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32)
-// Requires: AVX, AVX2, CMOV, MMX+, SSE
+// Requires: AVX, CMOV, MMX+
 TEXT ·sgdAVX2(SB), $0-92
-	MOVSS        lr+88(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS lr+88(FP), Y0
 	MOVQ         width+32(FP), AX
 	MOVQ         AX, CX
 	SHLQ         $0x02, CX
@@ -4278,12 +4277,10 @@ done:
 	RET
 
 // func adagradAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, eps float32)
-// Requires: AVX, AVX2, CMOV, MMX+, SSE
+// Requires: AVX, CMOV, MMX+
 TEXT ·adagradAVX2(SB), $0-96
-	MOVSS        lr+88(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        eps+92(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS eps+92(FP), Y1
 	MOVQ         width+32(FP), AX
 	MOVQ         AX, CX
 	SHLQ         $0x02, CX
@@ -4396,7 +4393,7 @@ done:
 	RET
 
 // func rowWiseAdagradAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, eps float32)
-// Requires: AVX, AVX2, CMOV, MMX+, SSE
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·rowWiseAdagradAVX2(SB), $8-96
 	MOVQ       width+32(FP), AX
 	MOVQ       AX, CX
@@ -4519,10 +4516,9 @@ square_tree:
 	VADDSS       (R9)(CX*1), X4, X4
 	VMOVSS       X4, (R9)(CX*1)
 	VSQRTSS      X4, X4, X4
-	MOVSS        eps+92(FP), X5
-	MOVSS        lr+88(FP), X6
-	VADDSS       X5, X4, X4
-	VDIVSS       X4, X6, X4
+	VMOVSS       lr+88(FP), X5
+	VADDSS       eps+92(FP), X4, X4
+	VDIVSS       X4, X5, X4
 	VBROADCASTSS X4, Y4
 	XORQ         R14, R14
 	TESTQ        DX, DX
@@ -4558,16 +4554,12 @@ done:
 	RET
 
 // func adamAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, alpha float32, keep1 float32, keep2 float32, eps float32)
-// Requires: AVX, AVX2, CMOV, MMX+, SSE
+// Requires: AVX, CMOV, MMX+
 TEXT ·adamAVX2(SB), $0-104
-	MOVSS        alpha+88(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        keep1+92(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        keep2+96(FP), X2
-	VBROADCASTSS X2, Y2
-	MOVSS        eps+100(FP), X3
-	VBROADCASTSS X3, Y3
+	VBROADCASTSS alpha+88(FP), Y0
+	VBROADCASTSS keep1+92(FP), Y1
+	VBROADCASTSS keep2+96(FP), Y2
+	VBROADCASTSS eps+100(FP), Y3
 	MOVQ         width+32(FP), AX
 	MOVQ         AX, CX
 	SHLQ         $0x02, CX
@@ -4694,14 +4686,11 @@ done:
 	RET
 
 // func adamDecayAVX2(row []float32, width int, alphas []float32, keep1 float32, keep2 float32, eps float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·adamDecayAVX2(SB), $0-68
-	MOVSS        keep1+56(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        keep2+60(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        eps+64(FP), X2
-	VBROADCASTSS X2, Y2
+	VBROADCASTSS keep1+56(FP), Y0
+	VBROADCASTSS keep2+60(FP), Y1
+	VBROADCASTSS eps+64(FP), Y2
 	MOVQ         width+24(FP), AX
 	MOVQ         AX, CX
 	SHLQ         $0x02, CX
@@ -10200,7 +10189,7 @@ done:
 	RET
 
 // func dotAVX512(a []float32, b []float32) float32
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·dotAVX512(SB), $0-52
 	MOVQ   a_len+8(FP), AX
 	MOVQ   AX, DX
@@ -10245,7 +10234,7 @@ dot_tree:
 	VADDPS        X1, X0, X0
 	VMOVSHDUP     X0, X1
 	VADDSS        X1, X0, X0
-	MOVSS         X0, ret+48(FP)
+	VMOVSS        X0, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -10418,10 +10407,9 @@ done:
 	RET
 
 // func sgdAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32)
-// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·sgdAVX512(SB), $0-92
-	MOVSS        lr+88(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS lr+88(FP), Z0
 	MOVQ         width+32(FP), CX
 	MOVQ         CX, AX
 	SHLQ         $0x02, AX
@@ -10517,12 +10505,10 @@ done:
 	RET
 
 // func adagradAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, eps float32)
-// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·adagradAVX512(SB), $0-96
-	MOVSS        lr+88(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        eps+92(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS eps+92(FP), Z1
 	MOVQ         width+32(FP), CX
 	MOVQ         CX, AX
 	SHLQ         $0x02, AX
@@ -10635,7 +10621,7 @@ done:
 	RET
 
 // func rowWiseAdagradAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, eps float32)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+, SSE
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·rowWiseAdagradAVX512(SB), $8-96
 	MOVQ       width+32(FP), AX
 	MOVQ       AX, DX
@@ -10747,10 +10733,9 @@ square_tree:
 	VADDSS        (R9)(DX*1), X1, X1
 	VMOVSS        X1, (R9)(DX*1)
 	VSQRTSS       X1, X1, X1
-	MOVSS         eps+92(FP), X2
-	MOVSS         lr+88(FP), X3
-	VADDSS        X2, X1, X1
-	VDIVSS        X1, X3, X1
+	VMOVSS        lr+88(FP), X2
+	VADDSS        eps+92(FP), X1, X1
+	VDIVSS        X1, X2, X1
 	VBROADCASTSS  X1, Z1
 	XORQ          R14, R14
 	TESTQ         BX, BX
@@ -10786,16 +10771,12 @@ done:
 	RET
 
 // func adamAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, alpha float32, keep1 float32, keep2 float32, eps float32)
-// Requires: AVX, AVX512F, CMOV, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·adamAVX512(SB), $0-104
-	MOVSS        alpha+88(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        keep1+92(FP), X1
-	VBROADCASTSS X1, Z1
-	MOVSS        keep2+96(FP), X2
-	VBROADCASTSS X2, Z2
-	MOVSS        eps+100(FP), X3
-	VBROADCASTSS X3, Z3
+	VBROADCASTSS alpha+88(FP), Z0
+	VBROADCASTSS keep1+92(FP), Z1
+	VBROADCASTSS keep2+96(FP), Z2
+	VBROADCASTSS eps+100(FP), Z3
 	MOVQ         width+32(FP), CX
 	MOVQ         CX, AX
 	SHLQ         $0x02, AX
@@ -10922,14 +10903,11 @@ done:
 	RET
 
 // func adamDecayAVX512(row []float32, width int, alphas []float32, keep1 float32, keep2 float32, eps float32)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·adamDecayAVX512(SB), $0-68
-	MOVSS        keep1+56(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        keep2+60(FP), X1
-	VBROADCASTSS X1, Z1
-	MOVSS        eps+64(FP), X2
-	VBROADCASTSS X2, Z2
+	VBROADCASTSS keep1+56(FP), Z0
+	VBROADCASTSS keep2+60(FP), Z1
+	VBROADCASTSS eps+64(FP), Z2
 	MOVQ         width+24(FP), CX
 	MOVQ         CX, AX
 	SHLQ         $0x02, AX

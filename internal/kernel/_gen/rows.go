@@ -130,7 +130,7 @@ func dot(s isa) {
 	Pragma("noescape")
 	d := lanes16Of(s, Load(Param("a").Len(), GP64()))
 	sum := d.sum("dot", Load(Param("a").Base(), GP64()), Load(Param("b").Base(), GP64()))
-	Store(sum.AsX(), ReturnIndex(0))
+	VMOVSS(sum.AsX(), address(ReturnIndex(0)))
 	VZEROUPPER()
 	RET()
 }

@@ -82,8 +82,9 @@ func stepSize(d *lanes16, grad Register, acc Mem, n Register, step VecVirtual) {
 	VADDSS(acc, x, x)
 	VMOVSS(x, acc)
 	VSQRTSS(x, x, x)
-	eps, lr := Load(Param("eps"), XMM()), Load(Param("lr"), XMM())
-	VADDSS(eps, x, x)
+	lr := XMM()
+	VMOVSS(address(Param("lr")), lr)
+	VADDSS(address(Param("eps")), x, x)
 	VDIVSS(x, lr, x)
 	VBROADCASTSS(x, step)
 }
