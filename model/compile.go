@@ -1,0 +1,275 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/internal/suggest"
+	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/metric"
+	"github.com/rowan-embeddings/rowan/optim"
+)
+
+// CompileOptions say how a model is trained and measured.
+type CompileOptions struct {
+	// Optimizer trains dense weights, and the tables that have no optimizer of
+	// their own. Default: OptimizerName.
+	Optimizer *optim.Optimizer
+	// OptimizerName is an optimizer of optim.ByName with its defaults.
+	// Default: "rmsprop", as Keras.
+	OptimizerName string
+	// TableOptimizers are the optimizers of some tables, by table name; they
+	// clip by norms of that table alone. Default: none.
+	TableOptimizers map[string]*optim.Optimizer
+	// WeightDecay is subtracted from dense weights before each update, times the
+	// learning rate and the weight: decoupled, as in Keras' AdamW. Default 0.
+	WeightDecay float32
+	// DecayExclude leaves out of WeightDecay the weights whose name, such as
+	// "dense/bias", contains one of these. Default: all weights decay, as in Keras.
+	DecayExclude []string
+	// OutputOptions hold for every output that Outputs does not name. Metrics
+	// given by value, which keep state, can serve one output only.
+	OutputOptions
+	// Outputs are the options of some outputs of a model of several, by name
+	// of the layer that computes the output. Default: none.
+	Outputs map[string]OutputOptions
+}
+
+// OutputOptions say how an output is judged. The zero value computes it only.
+type OutputOptions struct {
+	// Loss is what training makes small. Default: LossName.
+	Loss layer.Loss
+	// LossName is a loss of layer.LossByName: "mse", "binary_crossentropy", ….
+	// Default: no loss.
+	LossName string
+	// LossWeight multiplies the loss. Default 0: 1.
+	LossWeight float32
+	// Metrics measure predictions against labels, over all examples of an epoch.
+	Metrics []metric.Metric
+	// MetricNames are more metrics, of metric.New. "accuracy" (or "acc") of an
+	// output of several numbers is metric.CategoricalAccuracy.
+	MetricNames []string
+}
+
+// compiled is what Compile made of its options. Fields but programs, and the
+// state of metrics, do not change.
+type compiled struct {
+	outputs   []output // one for each output of the plan
+	optimizer *optim.Optimizer
+	given     *optim.Optimizer // CompileOptions.Optimizer, to know it again
+	programs  map[variant]*layer.Program
+	stage     *layer.HostStage
+	vars      []*layer.Variable // dense weights, as programs have them
+	rows      []*denseRow       // the trained ones, by index in vars; else nil
+	tables    []*trainedTable
+	gradients map[*rowan.Table]*rowan.Gradients // those of tables
+	trainable []bool                            // of each of Model.Weights
+	step      int64                             // number of the optimizer's last step
+}
+
+// variant is a way of lowering the model.
+type variant struct{ training, weighted bool }
+
+// Compile makes the model ready for training. It may be called again: weights
+// stay; with another optimizer its state and its steps begin anew.
+func (m *Model) Compile(o CompileOptions) error {
+	if err := m.built(); err != nil {
+		return err
+	}
+	m.training.Lock()
+	defer m.training.Unlock()
+	c := &compiled{given: o.Optimizer, programs: make(map[variant]*layer.Program),
+		stage: m.plan.NewHostStage(), vars: layer.DenseVariables(m.plan.Variables())}
+	var err error
+	if c.optimizer, err = o.optimizer(); err != nil {
+		return err
+	}
+	if c.outputs, err = m.judge(o); err != nil {
+		return err
+	}
+	for _, v := range m.plan.Variables() {
+		c.trainable = append(c.trainable, v.Trainable())
+	}
+	old := m.compiled
+	if old != nil && (o.Optimizer == nil || old.given != o.Optimizer) {
+		old = nil
+	}
+	if old != nil {
+		c.step, c.optimizer = old.step, old.optimizer
+	}
+	c.rows = c.makeRows(o, old)
+	if c.tables, err = m.equip(o, c.optimizer); err != nil {
+		return err
+	}
+	c.gradients = make(map[*rowan.Table]*rowan.Gradients, len(c.tables))
+	for _, t := range c.tables {
+		c.gradients[t.table] = t.gradients
+	}
+	m.compiled = c
+	return nil
+}
+
+// optimizer returns the model's optimizer with its defaults.
+func (o *CompileOptions) optimizer() (*optim.Optimizer, error) {
+	opt := o.Optimizer
+	if opt != nil && o.OptimizerName != "" {
+		return nil, fmt.Errorf("%w: set Optimizer or OptimizerName, not both", ErrArgument)
+	}
+	if opt == nil {
+		name := o.OptimizerName
+		if name == "" {
+			name = "rmsprop"
+		}
+		rule, err := optim.ByName(name)
+		if err != nil {
+			return nil, err
+		}
+		opt = &optim.Optimizer{Updater: rule}
+	}
+	if !(o.WeightDecay >= 0) {
+		return nil, fmt.Errorf("%w: WeightDecay must be 0 or more, got %v", ErrArgument, o.WeightDecay)
+	}
+	return opt.WithDefaults(), opt.Validate()
+}
+
+// judge resolves the options of each output.
+func (m *Model) judge(o CompileOptions) ([]output, error) {
+	var known []string
+	for _, t := range m.plan.Outputs {
+		known = append(known, t.Name())
+	}
+	for name := range o.Outputs {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("%w: no output is named %q%s (outputs: %q)", ErrArgument, name, suggest.Hint(name, known), known)
+		}
+	}
+	var all []output
+	for _, t := range m.plan.Outputs {
+		own, ok := o.Outputs[t.Name()]
+		if !ok {
+			own = o.OutputOptions
+		}
+		prefix := ""
+		if len(known) > 1 {
+			prefix = t.Name() + "_"
+		}
+		out, err := own.resolve(t, prefix)
+		if err != nil {
+			return nil, fmt.Errorf("output %q: %w", t.Name(), err)
+		}
+		all = append(all, out)
+	}
+	return all, checkMetrics(all)
+}
+
+// trainedTable is a table that the model updates at every step.
+type trainedTable struct {
+	table     *rowan.Table
+	gradients *rowan.Gradients
+	// joint says that the model's optimizer trains it, and clips it together
+	// with the rest.
+	joint bool
+}
+
+// equip gives tables their optimizers and returns those to be trained.
+func (m *Model) equip(o CompileOptions, standard *optim.Optimizer) ([]*trainedTable, error) {
+	if err := m.checkTableOptimizers(o.TableOptimizers); err != nil {
+		return nil, err
+	}
+	trains := m.trainableTables()
+	var all []*trainedTable
+	for _, t := range m.plan.Tables() {
+		if !trains[t] {
+			continue
+		}
+		own, named := o.TableOptimizers[t.Name()]
+		given, ours := m.given[t]
+		joint := !named && (ours || t.Options().Optimizer == nil)
+		want := standard
+		if named {
+			want = own
+		}
+		if (named || joint) && given != any(want) {
+			if err := m.give(t, want); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, &trainedTable{table: t, gradients: t.NewGradients(), joint: joint})
+	}
+	return all, nil
+}
+
+// give makes o the optimizer of a table. Its steps begin anew; an optimizer
+// before it that makes up for missed steps does so up to now.
+func (m *Model) give(t *rowan.Table, o *optim.Optimizer) error {
+	if t.Step() > 0 {
+		if err := t.SetOptimizer(nil); err != nil {
+			return err
+		}
+		t.SetStep(0)
+	}
+	if err := t.SetOptimizer(o); err != nil {
+		return err
+	}
+	if m.given == nil {
+		m.given = make(map[*rowan.Table]any)
+	}
+	m.given[t] = o
+	return nil
+}
+
+func (m *Model) checkTableOptimizers(o map[string]*optim.Optimizer) error {
+	var known []string
+	for _, t := range m.plan.Tables() {
+		known = append(known, t.Name())
+	}
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("%w: TableOptimizers: no table is named %q%s (tables: %q)", ErrArgument, name, suggest.Hint(name, known), known)
+		}
+		if o[name] == nil {
+			return fmt.Errorf("%w: TableOptimizers: the optimizer of table %q is nil", ErrArgument, name)
+		}
+		if err := o[name].Validate(); err != nil {
+			return fmt.Errorf("table %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// ready returns what Compile made, if it is still true.
+func (m *Model) ready() (*compiled, error) {
+	if err := m.built(); err != nil {
+		return nil, err
+	}
+	if m.compiled == nil {
+		return nil, fmt.Errorf("%w: call Compile first", ErrNotCompiled)
+	}
+	return m.compiled, nil
+}
+
+// program returns the model lowered in one way.
+func (m *Model) program(v variant) (*layer.Program, error) {
+	c := m.compiled
+	if p := c.programs[v]; p != nil {
+		return p, nil
+	}
+	o := layer.ProgramOptions{Training: v.training, Seed: m.seed, SampleWeights: v.weighted}
+	for _, out := range c.outputs {
+		o.Losses, o.LossWeights = append(o.Losses, out.loss), append(o.LossWeights, out.weight)
+	}
+	p, err := m.plan.Program(o)
+	if err != nil {
+		return nil, err
+	}
+	c.programs[v] = p
+	return p, nil
+}
+
+// excluded reports whether a weight's name contains one of some texts.
+func excluded(name string, texts []string) bool {
+	return slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(name, s) })
+}

@@ -1,0 +1,139 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/metric"
+)
+
+// output is how one output of the model is judged.
+type output struct {
+	name    string // of the layer that computes it
+	prefix  string // of its names in logs: "" in a model of one output
+	loss    layer.Loss
+	weight  float32
+	metrics []metric.Metric
+}
+
+// resolve turns names into losses and metrics.
+func (o OutputOptions) resolve(t *layer.Tensor, prefix string) (output, error) {
+	out := output{name: t.Name(), prefix: prefix, loss: o.Loss, weight: o.LossWeight, metrics: append([]metric.Metric(nil), o.Metrics...)}
+	if out.weight == 0 {
+		out.weight = 1
+	}
+	if o.LossName != "" {
+		if o.Loss != nil {
+			return out, fmt.Errorf("%w: set Loss or LossName, not both", ErrArgument)
+		}
+		var err error
+		if out.loss, err = layer.LossByName(o.LossName); err != nil {
+			return out, err
+		}
+	}
+	for _, name := range o.MetricNames {
+		m, err := metricByName(name, t.Shape())
+		if err != nil {
+			return out, err
+		}
+		out.metrics = append(out.metrics, m)
+	}
+	if len(out.metrics) > 0 && out.loss == nil {
+		return out, fmt.Errorf("%w: metrics need labels, and only an output with a loss has those", ErrArgument)
+	}
+	return out, nil
+}
+
+// metricByName is metric.New with Keras' rule for "accuracy": the shape of the
+// output says which one is meant.
+func metricByName(name string, shape layer.Shape) (metric.Metric, error) {
+	if name == "acc" {
+		name = "accuracy"
+	}
+	classes := 1
+	if len(shape) > 1 {
+		classes = shape[len(shape)-1]
+	}
+	if (name == "accuracy" || name == "categorical_accuracy") && classes > 1 {
+		return &metric.CategoricalAccuracy{Classes: classes}, nil
+	}
+	return metric.New(name)
+}
+
+// checkMetrics refuses metrics that would mix their numbers: one value that
+// measures two outputs, or two of a name.
+func checkMetrics(all []output) error {
+	values, names := make(map[metric.Metric]bool), map[string]bool{"loss": true}
+	losses := 0
+	for _, o := range all {
+		if o.loss != nil {
+			losses++
+		}
+		for _, m := range o.metrics {
+			if m == nil {
+				return fmt.Errorf("%w: a metric is nil", ErrArgument)
+			}
+			name := o.prefix + m.Name()
+			if values[m] || names[name] {
+				return fmt.Errorf("%w: metric %q is there twice: give each output metrics of its own in CompileOptions.Outputs", ErrArgument, name)
+			}
+			values[m], names[name] = true, true
+		}
+	}
+	if losses == 0 {
+		return fmt.Errorf("%w: no output has a loss: set Loss or LossName", ErrArgument)
+	}
+	return nil
+}
+
+// measure adds a batch to the metrics.
+func (c *compiled) measure(r *dense.Results, labels []dense.Array, weights []float32) error {
+	next := 0
+	for i, o := range c.outputs {
+		if o.loss == nil {
+			continue
+		}
+		for _, m := range o.metrics {
+			if err := m.Update(r.Outputs[i].Float, labels[next].Float, weights); err != nil {
+				return err
+			}
+		}
+		next++
+	}
+	return nil
+}
+
+// metrics yields every metric with its name in logs.
+func (c *compiled) metrics(yield func(string, metric.Metric) bool) {
+	for _, o := range c.outputs {
+		for _, m := range o.metrics {
+			if !yield(o.prefix+m.Name(), m) {
+				return
+			}
+		}
+	}
+}
+
+func (c *compiled) resetMetrics() {
+	for _, m := range c.metrics {
+		m.Reset()
+	}
+}
+
+// scalarNames names the losses that a program reports one by one, and the
+// metrics that layers report. The loss of a model's only output with one is
+// its loss, and is left out ("").
+func (c *compiled) scalarNames(p *layer.Program) []string {
+	var names []string
+	for _, o := range c.outputs {
+		switch {
+		case o.loss == nil:
+		case o.prefix == "":
+			names = append(names, "")
+		default:
+			names = append(names, o.prefix+"loss")
+		}
+	}
+	return append(names, p.MetricNames()...)
+}
