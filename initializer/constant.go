@@ -66,9 +66,10 @@ func fill(dst []float32, x float32) {
 	}
 }
 
-// finite returns an error if x, the parameter of that name, is NaN or infinite.
+// finite returns an error if x, the parameter of that name, is NaN, or is
+// infinite as a float32.
 func finite(name string, x float64) error {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
+	if math.IsNaN(x) || math.IsInf(float64(float32(x)), 0) {
 		return configError("%s must be a finite number. Received: %s=%v", name, name, x)
 	}
 	return nil

@@ -162,6 +162,7 @@ func TestCheck(t *testing.T) {
 		{initializer.RandomUniform{}, "minval must be less than maxval. Received: minval=0, maxval=0"},
 		{initializer.RandomUniform{Min: nan}, "minval must be a finite"},
 		{initializer.RandomUniform{Max: inf}, "maxval must be a finite"},
+		{initializer.RandomUniform{Min: -1e300, Max: 1e300}, "minval must be a finite"},
 		{initializer.RandomNormal{Stddev: -1}, "stddev must not be negative. Received: stddev=-1"},
 		{initializer.RandomNormal{Mean: nan}, "mean must be"},
 		{initializer.TruncatedNormal{Stddev: inf}, "stddev must be a finite"},

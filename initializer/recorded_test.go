@@ -9,10 +9,9 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 )
 
-// TestSpreadIsThatOfKeras draws as many values as were recorded from Keras and
-// compares what does not depend on the random bits. Of a million values the
-// standard deviation is known to 0.1 %, of a normal distribution's extremes
-// nothing.
+// TestSpreadIsThatOfKeras compares what does not depend on the random bits with
+// what was recorded from a million values of Keras. A quarter of them gives the
+// standard deviation to 0.15 %; of a normal distribution's extremes nothing.
 func TestSpreadIsThatOfKeras(t *testing.T) {
 	text, err := os.ReadFile("testdata/keras.json")
 	if err != nil {
@@ -38,13 +37,14 @@ func TestSpreadIsThatOfKeras(t *testing.T) {
 			t.Errorf("%+v: %v", c.Config, err)
 			continue
 		}
-		values := make([]float32, recorded.FanIn*recorded.FanOut)
+		rows := recorded.FanIn / 4
+		values := make([]float32, rows*recorded.FanOut)
 		fan := initializer.Fan{In: recorded.FanIn, Out: recorded.FanOut}
-		for r := range recorded.FanIn {
+		for r := range rows {
 			i.Row(values[r*fan.Out:][:fan.Out], initializer.Stream(1, "kernel", uint64(r)), fan)
 		}
 		mean, stddev, least, most := describe(values)
-		if math.Abs(stddev/c.Stddev-1) > 0.003 || math.Abs(mean-c.Mean) > 0.006*c.Stddev {
+		if math.Abs(stddev/c.Stddev-1) > 0.005 || math.Abs(mean-c.Mean) > 0.009*c.Stddev {
 			t.Errorf("%+v: mean %v and standard deviation %v, Keras %v and %v", c.Config, mean, stddev, c.Mean, c.Stddev)
 		}
 		if c.Max < 2.5*c.Stddev && (math.Abs(most/c.Max-1) > 0.001 || math.Abs(least/c.Min-1) > 0.001) {

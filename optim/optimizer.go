@@ -57,21 +57,24 @@ func validate(v any) error {
 	return nil
 }
 
-// positive returns an error unless x is a finite number above 0.
+// positive returns an error unless x is above 0 and finite, as a float32.
 func positive(name string, x float64) error {
-	if !(x > 0) || math.IsInf(x, 1) {
+	if !(float32(x) > 0) || tooLarge(x) {
 		return configError("%s must be a positive number. Received: %s=%v", name, name, x)
 	}
 	return nil
 }
 
-// notNegative returns an error unless x is a finite number of 0 or more.
+// notNegative returns an error unless x is 0 or more and finite, as a float32.
 func notNegative(name string, x float64) error {
-	if !(x >= 0) || math.IsInf(x, 1) {
+	if !(x >= 0) || tooLarge(x) {
 		return configError("%s must be a number of 0 or more. Received: %s=%v", name, name, x)
 	}
 	return nil
 }
+
+// tooLarge tells whether x is infinite as a float32.
+func tooLarge(x float64) bool { return math.IsInf(float64(float32(x)), 1) }
 
 // decayRate returns an error unless x is in [0, 1) and is not rounded to 1 in float32.
 func decayRate(name string, x float64) error {

@@ -54,6 +54,9 @@ func (ExponentialDecay) Name() string { return "ExponentialDecay" }
 
 // At returns the rate of a step, from 1.
 func (s ExponentialDecay) At(step int64) float32 {
+	if s.Initial == 0 {
+		return 0 // whatever it is multiplied by, which may be infinite
+	}
 	p := fraction(step, s.DecaySteps, s.Staircase)
 	return float32(s.Initial * portable.Pow(s.DecayRate, p))
 }
