@@ -199,12 +199,23 @@ func (b *Base) CountParams() (int, error) {
 	return n, nil
 }
 
+// forget drops the weights of a build that failed, so that it can be tried again.
+func (b *Base) forget() {
+	for _, v := range b.vars {
+		if v.table != nil {
+			v.table.Close()
+		}
+	}
+	b.vars = nil
+}
+
 // build builds the layer once, then gives it the weights of its options.
 func (b *Base) build(in []Shape) error {
 	if b.built {
 		return nil
 	}
 	if err := b.self.Build(in...); err != nil {
+		b.forget()
 		return fmt.Errorf("building layer %q: %w", b.Name(), err)
 	}
 	b.built, b.building = true, in

@@ -54,15 +54,15 @@ func ToConfig(l Layer) (class string, c Config, err error) {
 // that the class does not know is an error.
 func FromConfig(class string, c Config, custom ...map[string]Constructor) (Layer, error) {
 	for _, m := range custom {
-		if make, ok := m[class]; ok {
-			return make(c)
+		if construct, ok := m[class]; ok {
+			return construct(c)
 		}
 	}
-	make, ok := constructors[class]
+	construct, ok := constructors[class]
 	if !ok {
 		return nil, fmt.Errorf("%w: unknown layer %q: it is one of %s, or give its constructor", ErrConfig, class, strings.Join(classes(), ", "))
 	}
-	return make(c)
+	return construct(c)
 }
 
 func classes() []string {

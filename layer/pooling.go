@@ -102,8 +102,8 @@ func (l *GlobalMaxPooling1D) Call(c *Call, in ...*graph.Node) []*graph.Node {
 	counts := graph.BroadcastToDims(graph.InsertAxes(mask, -1), dims...)
 	low := graph.AddScalar(zeros(x.Graph(), dims), -math.MaxFloat32)
 	top := graph.ReduceMax(graph.Where(counts, x, low), 1)
-	any := graph.BroadcastToDims(graph.ReduceAndKeep(asFloat(mask), graph.ReduceMax, 1), dims[0], dims[2])
-	return l.out(graph.Where(graph.GreaterThan(any, graph.ZerosLike(any)), top, graph.ZerosLike(top)))
+	some := graph.BroadcastToDims(graph.ReduceAndKeep(asFloat(mask), graph.ReduceMax, 1), dims[0], dims[2])
+	return l.out(graph.Where(graph.GreaterThan(some, graph.ZerosLike(some)), top, graph.ZerosLike(top)))
 }
 
 func averageFromConfig(c Config) (Layer, error) {

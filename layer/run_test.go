@@ -9,11 +9,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/gomlx/gomlx/core/graph"
-
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/initializer"
-	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -159,8 +156,8 @@ func TestRaggedFeed(t *testing.T) {
 	if want := []bool{true, true, false, false, false, false, false, false, true, false, false, false}; !slices.Equal(arrays[1].Bool, want) {
 		t.Errorf("mask %v, want %v", arrays[1].Bool, want)
 	}
-	dense := apply(t, newEmbedding(t, 3, 1, layer.EmbeddingOptions{}), idInput(t, s, -1))
-	q := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{dense.Node().In[0]}, []*layer.Tensor{dense}))
+	rows := apply(t, newEmbedding(t, 3, 1, layer.EmbeddingOptions{}), idInput(t, s, -1))
+	q := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{rows.Node().In[0]}, []*layer.Tensor{rows}))
 	_, err = q.NewHostStage().Lookup(context.Background(), false, layer.Value{IDs: tensor.RaggedOf([]int64{1, 2}, nil)})
 	if err == nil || !strings.Contains(err.Error(), "declare it Ragged") {
 		t.Errorf("ragged ids at an input that is not: %v", err)
@@ -252,177 +249,4 @@ func TestConcurrentRuns(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-// meanLoss is the example of the source page: a loss of abs(mean(x)), and two
-// metrics.
-type meanLoss struct{ layer.Base }
-
-func newMeanLoss() *meanLoss {
-	l := new(meanLoss)
-	l.Init(l, layer.Options{})
-	return l
-}
-
-func (l *meanLoss) Build(...layer.Shape) error { return nil }
-
-func (l *meanLoss) Call(c *layer.Call, in ...*graph.Node) []*graph.Node {
-	c.AddLoss(graph.Abs(graph.ReduceAllMean(in[0])))
-	c.AddMetric("max", graph.ReduceAllMax(in[0]))
-	c.AddMetric("min", graph.ReduceAllMin(in[0]))
-	return in
-}
-
-func TestOwnLayer(t *testing.T) {
-	l := newMeanLoss()
-	out := run(t, l, vector(t, []int{10, 1}, slices.Repeat([]float32{1}, 10)...))
-	if !slices.Equal(out.Losses, []float32{1}) {
-		t.Errorf("losses = %v, want [1]", out.Losses)
-	}
-	if len(out.Metrics) != 2 || out.Metrics[0] != (layer.Metric{Name: "max", Value: 1}) || out.Metrics[1].Name != "min" {
-		t.Errorf("metrics = %v", out.Metrics)
-	}
-	if l.Name() != "mean_loss" && !strings.HasPrefix(l.Name(), "mean_loss_") {
-		t.Errorf("name = %q", l.Name())
-	}
-}
-
-// block is a layer of layers with a running mean.
-type block struct {
-	layer.Base
-	inner *layer.Dense
-	mean  *layer.Variable
-}
-
-func newBlock(t testing.TB) *block {
-	b := &block{inner: newDense(t, 2, layer.DenseOptions{Activation: "tanh"})}
-	b.Init(b, layer.Options{Name: "block"})
-	b.AddLayer(b.inner)
-	return b
-}
-
-func (b *block) Build(in ...layer.Shape) (err error) {
-	b.mean, err = b.AddWeight("mean", layer.Shape{2}, layer.WeightOptions{Frozen: true, Initializer: initializer.Zeros{}})
-	if err != nil {
-		return err
-	}
-	return b.BuildLayer(b.inner, in...)
-}
-
-func (b *block) Call(c *layer.Call, in ...*graph.Node) []*graph.Node {
-	y := c.Apply(b.inner, in[0])[0]
-	if c.Training {
-		c.AddUpdate(b.mean, graph.ReduceMean(y, 0))
-	}
-	return []*graph.Node{graph.Sub(y, graph.ExpandLeftToRank(c.Var(b.mean), 2))}
-}
-
-func TestSublayersAndUpdates(t *testing.T) {
-	b := newBlock(t)
-	x := floats(t, 3, 4)
-	before := run(t, b, x).Values[0].Floats.Data()
-	if got := len(b.Variables()); got != 3 || len(b.TrainableVariables()) != 2 || len(b.NonTrainableVariables()) != 1 {
-		t.Errorf("%d variables, want 3: 2 trainable", got)
-	}
-	if b.Submodules()[0] != layer.Layer(b.inner) {
-		t.Errorf("submodules = %v", b.Submodules())
-	}
-	must[*layer.Output](t)(b.Run(context.Background(), layer.Args{Training: true}, x))
-	after := run(t, b, x).Values[0].Floats.Data()
-	if mean := (after[0] + after[2] + after[4]) / 3; math.Abs(float64(mean)) > 1e-6 || slices.Equal(before, after) {
-		t.Errorf("mean of the output = %v after its running mean was stored, want 0", mean)
-	}
-	b.SetTrainable(false)
-	if len(b.TrainableVariables()) != 0 {
-		t.Error("a frozen layer trains its sublayer")
-	}
-}
-
-func TestLosses(t *testing.T) {
-	for _, c := range []struct {
-		name              string
-		truth, prediction []float32
-		want              float64
-	}{
-		{"mse", []float32{1, 0, 3}, []float32{1, 2, 1}, 8.0 / 3},
-		{"mae", []float32{1, 0, 3}, []float32{1, 2, 1}, 4.0 / 3},
-		{"binary_crossentropy", []float32{1, 0, 1}, []float32{0.9, 0.2, 0}, -(math.Log(0.9) + math.Log(0.8) + math.Log(1e-7)) / 3},
-		{"binary_crossentropy_from_logits", []float32{1, 0, 1}, []float32{0, 2, -200}, (math.Ln2 + math.Log1p(math.Exp(2)) + 200) / 3},
-		{"categorical_crossentropy", []float32{0, 1, 0}, []float32{1, 2, 1}, -math.Log(0.5)},
-	} {
-		l := must[layer.Loss](t)(layer.LossByName(c.name))
-		got := evaluateLoss(t, l, []int{1, 3}, c.truth, []int{1, 3}, c.prediction)
-		if math.Abs(float64(got)-c.want) > 1e-5*(1+c.want) {
-			t.Errorf("%s = %v, want %v", c.name, got, c.want)
-		}
-	}
-	got := evaluateLoss(t, layer.SparseCategoricalCrossentropy, []int{2}, []float32{1, 0}, []int{2, 2}, []float32{0.5, 0.5, 0.25, 0.75})
-	if want := (math.Log(2) + math.Log(4)) / 2; math.Abs(float64(got)-want) > 1e-5 {
-		t.Errorf("sparse categorical = %v, want %v", got, want)
-	}
-	if _, err := layer.LossByName("hinge?"); err == nil || !strings.Contains(err.Error(), "mse") {
-		t.Errorf("unknown loss: %v", err)
-	}
-}
-
-func evaluateLoss(t *testing.T, l layer.Loss, truthShape []int, truth []float32, shape []int, prediction []float32) float32 {
-	t.Helper()
-	in := input(t, layer.NewScope(1), shape[1:]...)
-	out := apply(t, must[*layer.Activation](t)(layer.NewActivation("linear", layer.Options{})), in)
-	p := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{in}, []*layer.Tensor{out}))
-	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: []layer.Loss{l}}))
-	r, err := q.Run(dense.Args{Inputs: []dense.Array{dense.Floats(prediction, shape...), dense.Floats(truth, truthShape...)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.Loss
-}
-
-// TestLossWeightsAndMasks: sample weights multiply and do not count; masked
-// entries do neither.
-func TestLossWeightsAndMasks(t *testing.T) {
-	s := layer.NewScope(1)
-	in := idInput(t, s, 2)
-	out := apply(t, newEmbedding(t, 4, 1, layer.EmbeddingOptions{MaskZero: true, Options: layer.Options{Weights: [][]float32{{0, 1, 2, 3}}}}), in)
-	p := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{in}, []*layer.Tensor{out}))
-	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: []layer.Loss{layer.MeanSquaredError}, LossWeights: []float32{10}, SampleWeights: true}))
-	arrays, err := p.NewHostStage().Lookup(context.Background(), false, ids(t, []int{2, 2}, 1, 0, 2, 3))
-	if err != nil {
-		t.Fatal(err)
-	}
-	truth := dense.Floats(make([]float32, 4), 2, 2, 1)
-	r, err := q.Run(args(q, arrays, truth, dense.Floats([]float32{1, 0.5}, 2)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := float32(1+0.5*4+0.5*9) / 3; !near([]float32{r.Loss / 10, r.Outputs[1].Float[0]}, []float32{want, want}) {
-		t.Errorf("loss = %v and %v, want ten times %v, and it", r.Loss, r.Outputs[1].Float, want)
-	}
-}
-
-func TestConstraints(t *testing.T) {
-	w := []float32{3, 1, 4, -1} // columns (3, 4) and (1, -1)
-	for _, c := range []struct {
-		constraint layer.Constraint
-		want       []float32
-	}{
-		{layer.MaxNorm{Max: 2.5}, []float32{1.5, 1, 2, -1}},
-		{layer.NonNeg{}, []float32{3, 1, 4, 0}},
-		{layer.UnitNorm{Axis: 0}, []float32{0.6, float32(math.Sqrt(0.5)), 0.8, -float32(math.Sqrt(0.5))}},
-		{layer.UnitNorm{Axis: -1}, []float32{3 / float32(math.Sqrt(10)), 1 / float32(math.Sqrt(10)), 4 / float32(math.Sqrt(17)), -1 / float32(math.Sqrt(17))}},
-	} {
-		got := slices.Clone(w)
-		c.constraint.Apply(got, layer.Shape{2, 2})
-		if !near(got, c.want) {
-			t.Errorf("%+v: %v, want %v", c.constraint, got, c.want)
-		}
-	}
-	d := newDense(t, 2, layer.DenseOptions{Kernel: layer.WeightOptions{Initializer: initializer.Constant{Value: -1}, Constraint: layer.NonNeg{}}})
-	run(t, d, floats(t, 1, 3))
-	for _, v := range d.Variables() {
-		v.Constrain()
-	}
-	if d.Variables()[0].Value()[0] != 0 {
-		t.Errorf("kernel = %v after NonNeg", d.Variables()[0].Value())
-	}
 }

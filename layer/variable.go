@@ -67,6 +67,10 @@ type WeightOptions struct {
 	Frozen bool
 }
 
+// maxWeight bounds the numbers of a dense weight, 8 GiB of them: more is a slip
+// in a shape, which would end the process when it is allocated.
+const maxWeight = 1 << 31
+
 // AddWeight creates a dense weight, or returns the one of that name. Call it
 // in Build. All dimensions must be known, else ErrShape.
 func (b *Base) AddWeight(name string, s Shape, o WeightOptions) (*Variable, error) {
@@ -76,10 +80,15 @@ func (b *Base) AddWeight(name string, s Shape, o WeightOptions) (*Variable, erro
 		}
 		return v, nil
 	}
+	n := 1
 	for _, d := range s {
 		if d <= 0 {
 			return nil, fmt.Errorf("%w: weight %q of layer %q needs a known, positive shape, got %v", ErrShape, name, b.Name(), s)
 		}
+		if n > maxWeight/d {
+			return nil, fmt.Errorf("%w: weight %q of layer %q of shape %v has more than %d numbers: keep it in a table", ErrShape, name, b.Name(), s, maxWeight)
+		}
+		n *= d
 	}
 	v := &Variable{layer: b, name: name, shape: slices.Clone(s), value: make([]float32, s.size()),
 		frozen: o.Frozen, regularizer: o.Regularizer, constraint: o.Constraint}
