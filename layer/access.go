@@ -55,7 +55,7 @@ func (b *Base) Output() ([]*Tensor, error) {
 	return n.Out, nil
 }
 
-// OutputShape returns the output shapes, if all calls agree on them.
+// OutputShapes returns the output shapes, if all calls agree on them.
 func (b *Base) OutputShapes() ([]Shape, error) {
 	if len(b.nodes) == 0 {
 		return nil, b.neverCalled("output shape")

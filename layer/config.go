@@ -3,6 +3,7 @@ package layer
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rowan-embeddings/rowan/initializer"
@@ -329,8 +330,7 @@ func (r Regularizer) config() any {
 
 // widen keeps 0.1 from becoming 0.10000000149011612 in a config.
 func widen(f float32) float64 {
-	var w float64
-	fmt.Sscan(fmt.Sprint(f), &w)
+	w, _ := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'g', -1, 32), 64) // what is formatted parses
 	return w
 }
 

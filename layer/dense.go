@@ -37,7 +37,7 @@ func NewDense(units int, o DenseOptions) (*Dense, error) {
 	}
 	var err error
 	if o.Activation, err = activation(o.Activation); err != nil {
-		return nil, fmt.Errorf("Dense: %w", err)
+		return nil, fmt.Errorf("dense layer: %w", err)
 	}
 	if o.Kernel.Initializer == nil {
 		o.Kernel.Initializer = initializer.GlorotUniform{}

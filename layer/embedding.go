@@ -63,7 +63,7 @@ func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, erro
 		}
 	}
 	if _, err := rowNorm(o.Constraint); err != nil {
-		return nil, fmt.Errorf("Embedding: %w", err)
+		return nil, fmt.Errorf("embedding layer: %w", err)
 	}
 	if o.MaskZero && o.Combiner != rowan.None {
 		return nil, fmt.Errorf("%w: Embedding: a combiner reduces the dimension that mask_zero would mask: use one of them, or pool the masked sequence with GlobalAveragePooling1D", ErrArgument)

@@ -139,7 +139,7 @@ func TestBrokenLayers(t *testing.T) {
 		}, nil), layer.ErrShape, "keep it in a table"},
 		"weight of None": {newBroken(func(b *broken) error { return second(b.AddWeight("w", layer.Shape{-1}, layer.WeightOptions{})) }, nil), layer.ErrShape, "positive shape"},
 		"weight twice": {newBroken(func(b *broken) error {
-			b.AddWeight("w", layer.Shape{1}, layer.WeightOptions{})
+			_, _ = b.AddWeight("w", layer.Shape{1}, layer.WeightOptions{})
 			return second(b.AddWeight("w", layer.Shape{2}, layer.WeightOptions{}))
 		}, nil), layer.ErrWeights, "already has"},
 		"update of shape": {withUpdate(), nil, "broken/mean"},
