@@ -64,7 +64,7 @@ func alongAxis(w []float32, s Shape, axis int, factor func(norm float64) float64
 	if axis < 0 || axis >= len(s) {
 		return // checked when the layer was made; a vector has one axis
 	}
-	n, stride := s[axis], Shape(s[axis+1:]).size()
+	n, stride := s[axis], s[axis+1:].size()
 	for first := range len(w) {
 		if first/stride%n != 0 {
 			continue

@@ -126,14 +126,14 @@ func (t *Tensor) accepts(v Value) error {
 	case !t.ids && v.Floats == nil:
 		return fmt.Errorf("%w: input %q takes floats, got ids", ErrStage, t.name)
 	}
-	dims := Shape{}
+	var dims Shape
 	if t.ids {
 		dims = v.IDs.Shape()
 	} else {
 		dims = v.Floats.Shape()
 	}
 	if !t.shape.Accepts(dims) {
-		return fmt.Errorf("%w: input %q expects shape %v, got %v", ErrShape, t.name, t.shape, Shape(dims))
+		return fmt.Errorf("%w: input %q expects shape %v, got %v", ErrShape, t.name, t.shape, dims)
 	}
 	return nil
 }
