@@ -5,8 +5,8 @@ import "fmt"
 // rowsFit panics unless each of idx names a slab row whose first need numbers
 // exist: what the assembly reads and writes is settled here, before it runs.
 //
-// The scan for the largest number is vectorised and reads the indices once,
-// 8 KiB of them for every 0.1 ms of rows: it costs less than 1 % of a call.
+// The scan for the largest number is vectorised: 1.4 µs for 8,192 indices (Zen
+// 3), whose rows take 250 µs to pool where they are cold and 25 where they are not.
 func rowsFit(slab []float32, stride, need int, idx []uint32) {
 	if len(idx) == 0 {
 		return
