@@ -23,7 +23,7 @@ nosimd: ## Run the engine's tests with AVX-512 off, then with AVX2 off too
 	.ci/run noavx512 noavx2
 
 generate: ## Write the kernels' assembly anew from its generator
-	cd internal/kernel/_gen && go generate ./...
+	go generate ./internal/kernel
 
 lint: ## Run gofmt, go vet and golangci-lint
 	.ci/run format vet lint

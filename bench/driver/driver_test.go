@@ -67,7 +67,7 @@ func TestMeasureAndReport(t *testing.T) {
 	markdown(&page, p.works, p.shape, []string{"Rowan", "peer"}, results)
 	for _, want := range []string{
 		"### Pooled gather", "| | uniform, 1 thread | peak memory |", "| Rowan | 20.0 (20.0–20.0) |",
-		"| peer | 5.00 (5.00–5.00) |", "- Rowan over peer: 4.00× (uniform, 1 thread)", "- Rowan: uniform, 1 thread: vectors",
+		"| peer | 5.00 (5.00–5.00) |", "- Rowan over peer: 4.00× (uniform, 1 thread)", "- Rowan: vectors (uniform, 1 thread)",
 	} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("page lacks %q:\n%s", want, page.String())

@@ -206,7 +206,7 @@ func (p plan) visit(ctx context.Context, c contender, w work, round int, inputs 
 
 // header says where and how the figures were made.
 func header(out io.Writer, p plan) {
-	fmt.Fprintf(out, "Measured on %s: %s, %d processors, transparent huge pages on `%s`, %s. %d rounds, every contender once a round.\n",
+	fmt.Fprintf(out, "Measured on %s: %s, %d processors, transparent huge pages on `%s`, %s. Rounds: %d, every contender once in each.\n",
 		time.Now().Format(time.DateOnly), processor(), runtime.NumCPU(), hugePages(), runtime.Version(), p.rounds)
 }
 

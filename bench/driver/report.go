@@ -24,7 +24,7 @@ type column struct {
 func (r result) column() column { return column{r.Op, r.Dist, r.Threads} }
 
 func (c column) title() string {
-	what := c.dist
+	what := strings.ReplaceAll(c.dist, "zipf", "Zipf")
 	if c.op == "insert" || c.op == "find" || c.op == "upsert" {
 		what = c.op
 	}
@@ -190,16 +190,24 @@ func ratios(out io.Writer, columns []column, names []string, cells map[string]ma
 	}
 }
 
-// details writes what the contenders said about their last figures.
+// details writes what the contenders said about their last figures, once where
+// they said the same of several.
 func details(out io.Writer, names []string, results []result) {
 	fmt.Fprintln(out)
 	for _, name := range names {
 		var said []string
+		where := map[string][]string{}
 		for _, r := range results {
-			text := r.column().title() + ": " + r.Detail
-			if r.Contender == name && r.Round == results[len(results)-1].Round && r.Detail != "" {
-				said = append(said, text)
+			if r.Contender != name || r.Round != results[len(results)-1].Round || r.Detail == "" {
+				continue
 			}
+			if where[r.Detail] == nil {
+				said = append(said, r.Detail)
+			}
+			where[r.Detail] = append(where[r.Detail], r.column().title())
+		}
+		for i, detail := range said {
+			said[i] = fmt.Sprintf("%s (%s)", detail, strings.Join(where[detail], "; "))
 		}
 		if len(said) > 0 {
 			fmt.Fprintf(out, "- %s: %s\n", name, strings.Join(said, "; "))
