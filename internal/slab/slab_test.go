@@ -67,7 +67,7 @@ func TestRowsAreAligned(t *testing.T) {
 	}
 }
 
-// TestDataNeverMoves holds a slice from the first row on, grows the slab by 64
+// TestDataNeverMoves holds a slice from the first row on, grows the slab by 32
 // MiB, and writes through the old slice.
 func TestDataNeverMoves(t *testing.T) {
 	s := newSlab(t, Options{Stride: 64})
@@ -75,7 +75,7 @@ func TestDataNeverMoves(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := s.Data()
-	rows := make([]uint32, 1<<18)
+	rows := make([]uint32, 1<<17)
 	if err := s.AllocN(rows); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestDataNeverMoves(t *testing.T) {
 	}
 	last := row(s, rows[len(rows)-1])
 	last[63] = 8
-	if len(s.Data()) != (1<<18+1)*64 || s.Data()[len(s.Data())-1] != 8 {
+	if len(s.Data()) != (1<<17+1)*64 || s.Data()[len(s.Data())-1] != 8 {
 		t.Errorf("Data has %d numbers, the last %v", len(s.Data()), s.Data()[len(s.Data())-1])
 	}
 }
