@@ -199,23 +199,13 @@ func (b *Base) CountParams() (int, error) {
 	return n, nil
 }
 
-// forget drops the weights of a build that failed, so that it can be tried again.
-func (b *Base) forget() {
-	for _, v := range b.vars {
-		if v.table != nil {
-			_ = v.table.Close() // nothing was written; the build's own error is what counts
-		}
-	}
-	b.vars = nil
-}
-
 // build builds the layer once, then gives it the weights of its options.
 func (b *Base) build(in []Shape) error {
 	if b.built {
 		return nil
 	}
 	if err := b.self.Build(in...); err != nil {
-		b.forget()
+		b.vars = nil // so that it can be tried again
 		return fmt.Errorf("building layer %q: %w", b.Name(), err)
 	}
 	b.built, b.building = true, in
