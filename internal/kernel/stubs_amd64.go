@@ -9,12 +9,12 @@ package kernel
 //go:noescape
 func maxIndexAVX2(idx []uint32) uint32
 
-// poolSumAVX2 is poolSumGo over columns, a block after the other.
+// poolSumAVX2 is poolSumGo with vectors.
 //
 //go:noescape
 func poolSumAVX2(out []float32, width int, slab []float32, stride int, idx []uint32, offsets []int64)
 
-// poolWeightedSumAVX2 is poolWeightedSumGo over columns, a block after the other.
+// poolWeightedSumAVX2 is poolSumGo with vectors.
 //
 //go:noescape
 func poolWeightedSumAVX2(out []float32, width int, slab []float32, stride int, idx []uint32, offsets []int64, weights []float32)
@@ -64,22 +64,22 @@ func adagradAVX2(slab []float32, stride int, width int, rows []uint32, grads []f
 //go:noescape
 func rowWiseAdagradAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, eps float32)
 
-// adamAVX2 is adamGo with vectors; keep is 1-beta.
+// adamAVX2 is adamGo with vectors.
 //
 //go:noescape
 func adamAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, alpha float32, keep1 float32, keep2 float32, eps float32)
 
-// adamDecayAVX2 is adamDecayGo with vectors; keep is 1-beta.
+// adamDecayAVX2 is adamDecayGo with vectors.
 //
 //go:noescape
 func adamDecayAVX2(row []float32, width int, alphas []float32, keep1 float32, keep2 float32, eps float32)
 
-// poolSumAVX512 is poolSumGo over columns, a block after the other.
+// poolSumAVX512 is poolSumGo with vectors.
 //
 //go:noescape
 func poolSumAVX512(out []float32, width int, slab []float32, stride int, idx []uint32, offsets []int64)
 
-// poolWeightedSumAVX512 is poolWeightedSumGo over columns, a block after the other.
+// poolWeightedSumAVX512 is poolSumGo with vectors.
 //
 //go:noescape
 func poolWeightedSumAVX512(out []float32, width int, slab []float32, stride int, idx []uint32, offsets []int64, weights []float32)
@@ -129,12 +129,12 @@ func adagradAVX512(slab []float32, stride int, width int, rows []uint32, grads [
 //go:noescape
 func rowWiseAdagradAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, eps float32)
 
-// adamAVX512 is adamGo with vectors; keep is 1-beta.
+// adamAVX512 is adamGo with vectors.
 //
 //go:noescape
 func adamAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, alpha float32, keep1 float32, keep2 float32, eps float32)
 
-// adamDecayAVX512 is adamDecayGo with vectors; keep is 1-beta.
+// adamDecayAVX512 is adamDecayGo with vectors.
 //
 //go:noescape
 func adamDecayAVX512(row []float32, width int, alphas []float32, keep1 float32, keep2 float32, eps float32)

@@ -6,12 +6,12 @@ import (
 )
 
 func gather(s isa) {
-	function(s, "gather", "out []float32, width int, slab []float32, stride int, idx []uint32", "with vectors")
+	function(s, "gather", "out []float32, width int, slab []float32, stride int, idx []uint32")
 	copyRows(s, "out", true)
 }
 
 func scatter(s isa) {
-	function(s, "scatter", "slab []float32, stride int, width int, idx []uint32, in []float32", "with vectors")
+	function(s, "scatter", "slab []float32, stride int, width int, idx []uint32, in []float32")
 	copyRows(s, "in", false)
 }
 

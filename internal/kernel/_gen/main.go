@@ -34,10 +34,16 @@ func main() {
 	Generate()
 }
 
-// function begins an assembly function and its stub.
-func function(s isa, name, signature, doc string) {
-	TEXT(name+s.suffix(), 0, "func("+signature+")")
-	Doc(name + s.suffix() + " is " + name + "Go " + doc + ".")
+// function begins an assembly function and its stub, which is the reference of
+// the same name with vectors.
+func function(s isa, name, signature string) {
+	twin(s, name, name, "func("+signature+")")
+}
+
+// twin begins an assembly function for a reference of another name.
+func twin(s isa, name, reference, signature string) {
+	TEXT(name+s.suffix(), 0, signature)
+	Doc(name + s.suffix() + " is " + reference + "Go with vectors.")
 	Pragma("noescape")
 }
 

@@ -47,8 +47,8 @@ func pool(s isa, weighted bool) {
 	if weighted {
 		name, weights = "poolWeightedSum", ", weights []float32"
 	}
-	function(s, name, "out []float32, width int, slab []float32, stride int, idx []uint32, offsets []int64"+weights,
-		"over columns, a block after the other")
+	twin(s, name, "poolSum",
+		"func(out []float32, width int, slab []float32, stride int, idx []uint32, offsets []int64"+weights+")")
 	p := &poolLoop{isa: s, weighted: weighted}
 	p.load()
 	p.warm()

@@ -7,12 +7,12 @@ import (
 )
 
 func scaleRows(s isa) {
-	function(s, "scaleRows", "x []float32, width int, scale []float32", "with vectors")
+	function(s, "scaleRows", "x []float32, width int, scale []float32")
 	eachDenseRow(s, "scale", func(x, by VecVirtual) { VMULPS(by, x, x) })
 }
 
 func divRows(s isa) {
-	function(s, "divRows", "x []float32, width int, div []float32", "with vectors")
+	function(s, "divRows", "x []float32, width int, div []float32")
 	eachDenseRow(s, "div", func(x, by VecVirtual) { VDIVPS(by, x, x) })
 }
 
@@ -125,9 +125,7 @@ func (d *lanes16) tree(acc []VecVirtual) VecVirtual {
 }
 
 func dot(s isa) {
-	TEXT("dot"+s.suffix(), 0, "func(a, b []float32) float32")
-	Doc("dot" + s.suffix() + " is dotGo with vectors.")
-	Pragma("noescape")
+	twin(s, "dot", "dot", "func(a, b []float32) float32")
 	d := lanes16Of(s, Load(Param("a").Len(), GP64()))
 	sum := d.sum("dot", Load(Param("a").Base(), GP64()), Load(Param("b").Base(), GP64()))
 	VMOVSS(sum.AsX(), address(ReturnIndex(0)))
@@ -136,7 +134,7 @@ func dot(s isa) {
 }
 
 func sumSquares(s isa) {
-	function(s, "sumSquares", "dst []float32, x []float32, width int", "with vectors")
+	function(s, "sumSquares", "dst []float32, x []float32, width int")
 	width, bytes := bytesOf()
 	d := lanes16Of(s, width)
 	row, dst := Load(Param("x").Base(), GP64()), Load(Param("dst").Base(), GP64())

@@ -6,10 +6,12 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
+// updateArgs are the arguments that all rules have. Decay rates are passed on as
+// keep = 1-beta.
 const updateArgs = "slab []float32, stride int, width int, rows []uint32, grads []float32, "
 
 func sgd(s isa) {
-	function(s, "sgd", updateArgs+"lr float32", "with vectors")
+	function(s, "sgd", updateArgs+"lr float32")
 	lr := broadcast(s, "lr")
 	width, bytes := bytesOf()
 	c := columnsOf(s, bytes, width)
@@ -26,7 +28,7 @@ func sgd(s isa) {
 }
 
 func adagrad(s isa) {
-	function(s, "adagrad", updateArgs+"lr float32, eps float32", "with vectors")
+	function(s, "adagrad", updateArgs+"lr float32, eps float32")
 	lr, eps := broadcast(s, "lr"), broadcast(s, "eps")
 	width, bytes := bytesOf()
 	c := columnsOf(s, bytes, width)
@@ -53,7 +55,7 @@ func adagrad(s isa) {
 }
 
 func rowWiseAdagrad(s isa) {
-	function(s, "rowWiseAdagrad", updateArgs+"lr float32, eps float32", "with vectors")
+	function(s, "rowWiseAdagrad", updateArgs+"lr float32, eps float32")
 	width, bytes := bytesOf()
 	c := columnsOf(s, bytes, width)
 	d := lanes16Of(s, width)
@@ -94,8 +96,7 @@ func stepSize(d *lanes16, grad Register, acc Mem, n Register, step VecVirtual) {
 type adamRates struct{ alpha, keep1, keep2, eps VecVirtual }
 
 func adam(s isa) {
-	function(s, "adam", updateArgs+"alpha float32, keep1 float32, keep2 float32, eps float32",
-		"with vectors; keep is 1-beta")
+	function(s, "adam", updateArgs+"alpha float32, keep1 float32, keep2 float32, eps float32")
 	h := adamRates{broadcast(s, "alpha"), broadcast(s, "keep1"), broadcast(s, "keep2"), broadcast(s, "eps")}
 	width, bytes := bytesOf()
 	c := columnsOf(s, bytes, width)
@@ -140,8 +141,7 @@ func (h adamRates) descend(w, m, v, t, u VecVirtual) {
 // adamDecay keeps two vectors of weights and moments in registers over all
 // steps: one alone would wait for its own sums.
 func adamDecay(s isa) {
-	function(s, "adamDecay", "row []float32, width int, alphas []float32, keep1 float32, keep2 float32, eps float32",
-		"with vectors; keep is 1-beta")
+	function(s, "adamDecay", "row []float32, width int, alphas []float32, keep1 float32, keep2 float32, eps float32")
 	h := adamRates{keep1: broadcast(s, "keep1"), keep2: broadcast(s, "keep2"), eps: broadcast(s, "eps")}
 	width, bytes := bytesOf()
 	d := &decay{adamRates: h, bytes: bytes, c: columnsOf(s, bytes, width)}
