@@ -55,11 +55,11 @@ func TestParity(t *testing.T) {
 // TestParityCaught checks the checker: each page has one fault.
 func TestParityCaught(t *testing.T) {
 	head := tableHead + "\n|---|---|---|---|---|---|\n"
-	proofs := map[string]bool{"TestLookup": true, "ExampleTable": true}
+	proofs := map[string]bool{"layer.TestLookup": true, "rowan.ExampleTable": true}
 	for _, c := range []struct{ name, page, want string }{
 		{"open", head + "| A-001 | x | the same | `N` | open | |\n", ""},
-		{"done", head + "| A-001 | x | the same | `N` | done | `TestLookup`, ExampleTable |\n", ""},
-		{"subtest", head + "| A-001 | x | the same | `N` | done | TestLookup/ragged |\n", ""},
+		{"done", head + "| A-001 | x | the same | `N` | done | `layer.TestLookup`, rowan.ExampleTable |\n", ""},
+		{"subtest", head + "| A-001 | x | the same | `N` | done | layer.TestLookup/ragged |\n", ""},
 		{"a table per system", head + "| A-001 | x | y | `N` | open | |\n\n" + head + "| B-001 | x | y | `N` | open | |\n", ""},
 		{"other tables", "| a | b |\n|---|---|\n| 1 | 2 |\n" + head + "| A-001 | x | y | `N` | open | |\n", ""},
 		{"cells", head + "| A-001 | x | the same | open | |\n", "line 3 has 5 cells, want 6"},
@@ -69,9 +69,9 @@ func TestParityCaught(t *testing.T) {
 		{"gap", head + "| A-001 | x | y | `N` | open | |\n| A-003 | z | y | `N` | open | |\n", "A-003 (line 4) follows A-001, want A-002"},
 		{"state", head + "| A-001 | x | y | `N` | half | |\n", `state "half"`},
 		{"done without proof", head + "| A-001 | x | y | `N` | done | |\n", "is done without a proof"},
-		{"open with proof", head + "| A-001 | x | y | `N` | open | TestLookup |\n", "is open and has a proof"},
-		{"proof gone", head + "| A-001 | x | y | `N` | done | TestGone |\n", "TestGone, which no test of this module defines"},
-		{"proof half gone", head + "| A-001 | x | y | `N` | done | TestLookup, TestGone |\n", "TestGone, which no test"},
+		{"open with proof", head + "| A-001 | x | y | `N` | open | layer.TestLookup |\n", "is open and has a proof"},
+		{"proof gone", head + "| A-001 | x | y | `N` | done | layer.TestGone |\n", "layer.TestGone, which no test of this module defines"},
+		{"proof half gone", head + "| A-001 | x | y | `N` | done | layer.TestLookup, rowan.TestLookup |\n", "rowan.TestLookup, which no test"},
 		{"no rows", "nothing\n", "has no rows"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -164,7 +164,7 @@ func checkState(r row, where string, proofs map[string]bool) []string {
 	}
 	var faults []string
 	for name := range strings.SplitSeq(r.proof, ",") {
-		name, _, _ = strings.Cut(strings.Trim(name, " `"), "/")
+		name = withoutSubtest(strings.Trim(name, " `"))
 		if !proofs[name] {
 			faults = append(faults, fmt.Sprintf("%s is proved by %s, which no test of this module defines", where, name))
 		}
@@ -172,7 +172,18 @@ func checkState(r row, where string, proofs map[string]bool) []string {
 	return faults
 }
 
-// testFunctions returns the names of all test functions below fsys.
+// withoutSubtest cuts what follows the function in folder/package.Test/subtest.
+func withoutSubtest(proof string) string {
+	dot := strings.Index(proof, ".")
+	if dot < 0 {
+		return proof
+	}
+	function, _, _ := strings.Cut(proof[dot:], "/")
+	return proof[:dot] + function
+}
+
+// testFunctions returns all test functions below fsys, each with the folder of
+// its package before it; the root's is "rowan".
 func testFunctions(fsys fs.FS) (map[string]bool, error) {
 	names := map[string]bool{}
 	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
@@ -190,7 +201,11 @@ func testFunctions(fsys fs.FS) (map[string]bool, error) {
 			return err
 		}
 		for _, m := range funcForm.FindAllSubmatch(src, -1) {
-			names[string(m[1])] = true
+			folder := path.Dir(p)
+			if folder == "." {
+				folder = "rowan"
+			}
+			names[folder+"."+string(m[1])] = true
 		}
 		return nil
 	})
