@@ -28,7 +28,7 @@ var levels = [][]string{
 	{"model", "dataset/baseline"},
 	{"recipe"},
 	{"cmd/rowan"},
-	{"docs", "bench", "bench/driver", "bench/rowan", "bench/workload"},
+	{"docs", "bench/driver", "bench/rowan"},
 }
 
 // engineLevels is the number of levels, counted from the top of the table, that
