@@ -71,7 +71,8 @@
 // segment should split and cannot (a directory never has more than 16 entries a
 // segment, and the system may refuse memory), goes to the stripe's stash, a
 // built-in map with a seeded hash. Random keys never get there; keys made to
-// collide do, and cost what a built-in map costs and no more.
+// collide do, and cost what a built-in map costs and no more. So do the keys
+// beyond some ten million of a map on slab's heap twin, whose default ends there.
 //
 // # Locks
 //
