@@ -11,6 +11,9 @@ import (
 // beginning, and trains nothing. Half-filled metrics of a training under way
 // are left as they are.
 func (m *Model) Evaluate(ctx context.Context, s Source) (Logs, error) {
+	if s == nil {
+		return nil, errNoSource
+	}
 	m.training.Lock()
 	defer m.training.Unlock()
 	c, err := m.ready()

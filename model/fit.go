@@ -110,7 +110,7 @@ func (f *fit) epoch(ctx context.Context) error {
 		}
 	}
 	if m.at.Running.Batches == 0 {
-		return fmt.Errorf("%w: the source gave no batches", ErrData)
+		return errNoBatches
 	}
 	e := f.event()
 	e.Logs = m.epochLogs()

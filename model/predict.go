@@ -11,7 +11,10 @@ import (
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
-var errNoBatches = fmt.Errorf("%w: the source gave no batches", ErrData)
+var (
+	errNoBatches = fmt.Errorf("%w: the source gave no batches", ErrData)
+	errNoSource  = fmt.Errorf("%w: the source is nil", ErrArgument)
+)
 
 // Prediction is what a model computes from one batch.
 type Prediction struct {
@@ -43,6 +46,10 @@ func (m *Model) PredictOnBatch(ctx context.Context, b *Batch) ([]*tensor.Values,
 // batch. After an error there are no more.
 func (m *Model) Predictions(ctx context.Context, s Source) iter.Seq2[*Prediction, error] {
 	return func(yield func(*Prediction, error) bool) {
+		if s == nil {
+			yield(nil, errNoSource)
+			return
+		}
 		for b, err := range s.Batches(ctx, dataset.Cursor{}) {
 			var out []*tensor.Values
 			if err == nil {

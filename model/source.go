@@ -2,7 +2,6 @@ package model
 
 import (
 	"context"
-	"fmt"
 	"iter"
 
 	"github.com/rowan-embeddings/rowan/dataset"
@@ -23,18 +22,19 @@ type Source interface {
 
 // FromDataset makes the batches of a dataset those of a model: the features go
 // to the inputs of their names, ids of shape (N) and (N, None), numbers of
-// shape (N, 1).
-func FromDataset(s dataset.Source) Source { return datasetSource{s} }
+// shape (N, 1). Nil is no source.
+func FromDataset(s dataset.Source) Source {
+	if s == nil {
+		return nil
+	}
+	return datasetSource{s}
+}
 
 type datasetSource struct{ dataset.Source }
 
 // Batches implements [Source].
 func (s datasetSource) Batches(ctx context.Context, from dataset.Cursor) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
-		if s.Source == nil {
-			yield(nil, fmt.Errorf("%w: the dataset is nil", ErrArgument))
-			return
-		}
 		for d, err := range s.Source.Batches(ctx, from) {
 			if err != nil {
 				yield(nil, err)
