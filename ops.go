@@ -316,7 +316,7 @@ func (t *Table) Clear(ctx context.Context) error {
 	c, err := t.newCore(t.core.optimizer)
 	if err == nil {
 		if err = t.fillStatic(c); err != nil {
-			c.close()
+			c.discard()
 		}
 	}
 	if err != nil {

@@ -100,7 +100,7 @@ func (t *Table) read(ctx context.Context, r io.Reader) (*loading, error) {
 		return nil, err
 	}
 	if err := t.readRows(ctx, c, file); err != nil {
-		c.close()
+		c.discard()
 		return nil, err
 	}
 	return &loading{table: t, core: c, step: file.Header().Step}, nil
@@ -108,7 +108,7 @@ func (t *Table) read(ctx context.Context, r io.Reader) (*loading, error) {
 
 func (l *loading) abandon() {
 	if l.core != nil {
-		l.core.close()
+		l.core.discard()
 		l.core = nil
 	}
 }
@@ -170,12 +170,9 @@ func (t *Table) addBlock(c *core, h format.Header, b *format.Block) error {
 	t.hash(&keys)
 	stride := h.Stride()
 	for i := range b.Len() {
-		r := c.index.get(&keys, i)
-		if r == rowAbsent {
-			var err error
-			if r, err = t.place(c, &keys, i); err != nil {
-				return err
-			}
+		r, err := t.place(c, &keys, i)
+		if err != nil {
+			return err
 		}
 		row := c.row(r)
 		copy(row, b.Rows[i*stride:(i+1)*stride])
@@ -186,8 +183,11 @@ func (t *Table) addBlock(c *core, h format.Header, b *format.Block) error {
 	return nil
 }
 
-// place makes a row for a key that the core does not hold.
+// place returns the row of a key, a new one if the core does not hold it.
 func (t *Table) place(c *core, k *keyBatch, i int) (uint32, error) {
+	if r := c.index.get(k, i); r != rowAbsent {
+		return r, nil
+	}
 	if t.opt.Rows > 0 {
 		return 0, fmt.Errorf("%w: the file has row %s, the table's rows are 0 to %d",
 			ErrMismatch, k.format(i, t.opt.KeyType), t.opt.Rows-1)

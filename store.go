@@ -3,6 +3,7 @@ package rowan
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -48,11 +49,7 @@ func saveTable(ctx context.Context, w *checkpoint.Writer, t *Table) error {
 	if err != nil {
 		return err
 	}
-	if err := t.Save(ctx, f); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	return errors.Join(t.Save(ctx, f), f.Close())
 }
 
 // Load replaces what the tables hold by the latest checkpoint of the store,

@@ -2,6 +2,7 @@ package rowan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -64,7 +65,7 @@ func NewTable(o TableOptions) (*Table, error) {
 		return nil, fmt.Errorf("table %q: %w", o.Name, err)
 	}
 	if err := t.fillStatic(core); err != nil {
-		core.close()
+		core.discard()
 		return nil, fmt.Errorf("table %q: %w", o.Name, err)
 	}
 	t.core = core
@@ -92,18 +93,14 @@ func (t *Table) newCore(o *optim.Optimizer) (*core, error) {
 		return nil, err
 	}
 	if c.index, err = t.newIndex(); err != nil {
-		c.slab.Close()
-		return nil, err
+		return nil, errors.Join(err, c.slab.Close())
 	}
 	return c, nil
 }
 
-// fillStatic gives a static table its rows.
-func (t *Table) fillStatic(c *core) error {
+// allocStatic hands out the rows of a static table: row numbers are the keys.
+func (t *Table) allocStatic(c *core) error {
 	n := t.opt.Rows
-	if n == 0 {
-		return nil
-	}
 	rows := make([]uint32, min(n, 1<<16))
 	for from := 0; from < n; from += len(rows) {
 		rows = rows[:min(len(rows), n-from)]
@@ -111,6 +108,15 @@ func (t *Table) fillStatic(c *core) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// fillStatic gives a static table its rows, with their first values.
+func (t *Table) fillStatic(c *core) error {
+	if err := t.allocStatic(c); err != nil {
+		return err
+	}
+	n := t.opt.Rows
 	var next atomic.Int64
 	filler := crew{work: func(int) {
 		for {
@@ -224,7 +230,7 @@ func (t *Table) SetOptimizer(o *optim.Optimizer) error {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
 	if err := t.moveRows(core, t.core); err != nil {
-		core.close()
+		core.discard()
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
 	t.swap(core)
@@ -234,27 +240,27 @@ func (t *Table) SetOptimizer(o *optim.Optimizer) error {
 // moveRows copies the weights of every row of one core to another. Rows of a
 // table that is exact are caught up first.
 func (t *Table) moveRows(to, from *core) error {
+	if err := t.allocStatic(to); err != nil {
+		return err
+	}
 	now := t.step.Load()
-	move := func(k *keyBatch, i int, r uint32) error {
+	return t.each(from, func(k *keyBatch, i int, r uint32) error {
 		if from.exact {
-			t.catchUp(from, from.slab.Data(), []uint32{r}, []int64{from.layout.lastStep(from.row(r))}, now)
-			from.layout.setLastStep(from.row(r), now)
+			t.bringOne(from, r, now)
 		}
-		n, err := to.slab.Alloc()
+		n, err := t.place(to, k, i)
 		if err != nil {
 			return err
 		}
-		row := to.row(n)
-		t.start(&to.layout, row, 0, now)
-		copy(row[:t.opt.Width], from.row(r))
-		return to.index.put(k, i, n)
-	}
-	return t.each(from, move)
+		t.begin(&to.layout, to.row(n), now)
+		copy(to.row(n)[:t.opt.Width], from.row(r))
+		return nil
+	})
 }
 
 // swap puts another core in the place of the table's. All stripes are locked.
 func (t *Table) swap(c *core) {
-	t.core.close()
+	t.core.discard()
 	t.core = c
 	t.freed.Add(1)
 }
@@ -273,12 +279,12 @@ func (t *Table) Close() error {
 }
 
 func (c *core) close() error {
-	if err := c.index.close(); err != nil {
-		c.slab.Close()
-		return err
-	}
-	return c.slab.Close()
+	return errors.Join(c.index.close(), c.slab.Close())
 }
+
+// discard closes a core that nobody needs. That the system takes memory back
+// fails only if the mapping is not one, and then there is nothing to be done.
+func (c *core) discard() { _ = c.close() }
 
 const allStripes = ^uint64(0)
 
@@ -360,8 +366,7 @@ func (t *Table) rowFor(c *core, k *keyBatch, i int, step int64) (uint32, error) 
 	}
 	t.start(&c.layout, c.row(r), t.stream(k, i), step)
 	if err := c.index.put(k, i, r); err != nil {
-		c.slab.Free(r)
-		return 0, err
+		return 0, errors.Join(err, c.slab.Free(r))
 	}
 	return r, nil
 }

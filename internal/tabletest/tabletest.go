@@ -58,7 +58,7 @@ const width = 3
 func (s suite[K]) store(t *testing.T) rowan.RowStore {
 	t.Helper()
 	store := s.open(t, tensor.KeyTypeOf[K](), width)
-	t.Cleanup(func() { store.Close() })
+	t.Cleanup(func() { must(t, store.Close()) })
 	return store
 }
 
@@ -210,7 +210,8 @@ func (s suite[K]) export(t *testing.T) {
 	if seen != n {
 		t.Errorf("exported %d rows, want %d", seen, n)
 	}
-	for range store.Export(ctx) {
+	for _, err := range store.Export(ctx) {
+		must(t, err)
 		break // stopping early must not hang or leak
 	}
 }
@@ -240,10 +241,12 @@ func (s suite[K]) badInput(t *testing.T) {
 
 func (s suite[K]) context(t *testing.T) {
 	store := s.store(t)
+	must(t, store.Upsert(context.Background(), s.ids(5), rows(5)))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, lenErr := store.Len(ctx)
 	for name, err := range map[string]error{
+		"Export": exportError(ctx, store),
 		"Find":   store.Find(ctx, s.ids(1), make([]float32, width), make([]bool, 1)),
 		"Upsert": store.Upsert(ctx, s.ids(1), rows(1)),
 		"Remove": store.Remove(ctx, s.ids(1)),
@@ -254,7 +257,7 @@ func (s suite[K]) context(t *testing.T) {
 			t.Errorf("%s with a cancelled context: got %v", name, err)
 		}
 	}
-	expectLen(t, store, 0)
+	s.expect(t, store, []int{5, 1}, 5, absent)
 }
 
 func (s suite[K]) close(t *testing.T) {
@@ -263,10 +266,6 @@ func (s suite[K]) close(t *testing.T) {
 	must(t, store.Close())
 	must(t, store.Close())
 	_, lenErr := store.Len(ctx)
-	var exportErr error
-	for _, err := range store.Export(ctx) {
-		exportErr = err
-	}
 	for name, err := range map[string]error{
 		"Find":       store.Find(ctx, s.ids(1), make([]float32, width), make([]bool, 1)),
 		"Upsert":     store.Upsert(ctx, s.ids(1), rows(1)),
@@ -274,12 +273,21 @@ func (s suite[K]) close(t *testing.T) {
 		"Remove":     store.Remove(ctx, s.ids(1)),
 		"Clear":      store.Clear(ctx),
 		"Len":        lenErr,
-		"Export":     exportErr,
+		"Export":     exportError(ctx, store),
 	} {
 		if !errors.Is(err, rowan.ErrClosed) {
 			t.Errorf("%s on a closed store: got %v, want ErrClosed", name, err)
 		}
 	}
+}
+
+func exportError(ctx context.Context, store rowan.RowStore) error {
+	for _, err := range store.Export(ctx) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // againstMap does random operations on the store and on a Go map.
