@@ -14,9 +14,6 @@ type joined struct {
 	rows    map[string]uint32
 }
 
-// absent is the row of what an optional join lacks.
-const absent = 0
-
 func (c *Config) readJoins(ctx context.Context) ([]*joined, error) {
 	var all []*joined
 	for i := range c.Joins {
@@ -93,7 +90,7 @@ func (j *joined) find(text []byte) (uint32, error) {
 	if !ok && !j.join.Optional {
 		return 0, fmt.Errorf("%s has no row with %s %q; add one, or make the join optional", j.join.Path, j.key(), text)
 	}
-	return row, nil // absent, if it is
+	return row, nil // 0, if it is absent and may be
 }
 
 // checkEvery is the number of records between two looks at the context.

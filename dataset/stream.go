@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -110,8 +111,7 @@ func (s *Stream) open() (*window, error) {
 	}
 	f, err := s.cfg.bind(r, s.joins)
 	if err != nil {
-		r.close()
-		return nil, err
+		return nil, errors.Join(err, r.close())
 	}
 	w := &window{reader: r, frame: f, gather: newGatherer(f, nil)}
 	w.err = r.records.next()

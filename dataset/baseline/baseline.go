@@ -20,7 +20,7 @@ import (
 	"github.com/rowan-embeddings/rowan/dataset"
 )
 
-// ErrConfig: the options make no sense, or there is nothing to fit.
+// ErrConfig reports that the options make no sense, or there is nothing to fit.
 var ErrConfig = errors.New("baseline: bad config")
 
 // Config says which columns are the user and the item, and how strongly biases

@@ -3,6 +3,7 @@ package vfs
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -251,7 +252,7 @@ func TestLockEndsWithTheProcess(t *testing.T) {
 		if _, err := (OS{}).Lock(name); err != nil {
 			t.Fatal(err)
 		}
-		os.Stdout.WriteString("locked\n")
+		fmt.Println("locked")
 		select {}
 	}
 	name := filepath.Join(t.TempDir(), "LOCK")
