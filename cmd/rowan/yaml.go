@@ -1,0 +1,194 @@
+package main
+
+import (
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/rowan-embeddings/rowan/internal/suggest"
+	"github.com/rowan-embeddings/rowan/recipe"
+)
+
+// readConfig reads a recipe. Errors name file, line and column. Relative paths
+// in it are relative to its folder.
+func readConfig(path string) (*recipe.Config, *source, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read config: %w", err)
+	}
+	s := &source{path: path}
+	c, err := s.decode(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.Dir = filepath.Dir(path)
+	return c, s, s.explain(c.Validate())
+}
+
+// source is a YAML file, to say where something stands in it.
+type source struct {
+	path string
+	file *ast.File
+}
+
+func (s *source) decode(text []byte) (*recipe.Config, error) {
+	var err error
+	if s.file, err = parser.ParseBytes(text, 0); err != nil {
+		return nil, s.yamlError(err)
+	}
+	if len(s.file.Docs) != 1 || s.file.Docs[0].Body == nil {
+		return nil, fmt.Errorf("%s: expected one YAML document that describes a recommender, found %d", s.path, s.documents())
+	}
+	if err := s.checkKeys(s.file.Docs[0].Body, reflect.TypeFor[recipe.Config]()); err != nil {
+		return nil, err
+	}
+	c := new(recipe.Config)
+	if err := yaml.NodeToValue(s.file.Docs[0].Body, c, yaml.Strict(), yaml.UseJSONUnmarshaler()); err != nil {
+		return nil, s.yamlError(err)
+	}
+	return c, nil
+}
+
+func (s *source) documents() (n int) {
+	for _, d := range s.file.Docs {
+		if d.Body != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// yamlError puts file, line and column before an error of the YAML package.
+func (s *source) yamlError(err error) error {
+	var at yaml.Error
+	if errors.As(err, &at) && at.GetToken() != nil {
+		p := at.GetToken().Position
+		return fmt.Errorf("%s:%d:%d: %s", s.path, p.Line, p.Column, at.GetMessage())
+	}
+	return fmt.Errorf("%s: %w", s.path, err)
+}
+
+// checkKeys walks a node along the type that it is to fill, and refuses the
+// first key that the type does not have.
+func (s *source) checkKeys(n ast.Node, t reflect.Type) error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if opaque(t) {
+		return nil
+	}
+	switch n := n.(type) {
+	case *ast.AnchorNode:
+		return s.checkKeys(n.Value, t)
+	case *ast.SequenceNode:
+		if t.Kind() != reflect.Slice {
+			return nil
+		}
+		for _, v := range n.Values {
+			if err := s.checkKeys(v, t.Elem()); err != nil {
+				return err
+			}
+		}
+	case *ast.MappingNode:
+		return s.checkMapping(n.Values, t)
+	case *ast.MappingValueNode:
+		return s.checkMapping([]*ast.MappingValueNode{n}, t)
+	}
+	return nil
+}
+
+// opaque reports whether a type reads itself, whatever its fields are.
+func opaque(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+}
+
+func (s *source) checkMapping(values []*ast.MappingValueNode, t reflect.Type) error {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	fields, names := fieldsOf(t)
+	for _, v := range values {
+		key := v.Key.String()
+		if v.Key.IsMergeKey() {
+			if err := s.checkKeys(v.Value, t); err != nil {
+				return err
+			}
+			continue
+		}
+		field, ok := fields[key]
+		if !ok {
+			p := v.Key.GetToken().Position
+			return fmt.Errorf("%s:%d:%d: unknown key %q%s (known here: %s)", s.path, p.Line, p.Column, key, suggest.Hint(key, names), strings.Join(names, ", "))
+		}
+		if err := s.checkKeys(v.Value, field); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fieldsOf returns the fields of a struct by their names in YAML, and the names
+// in their order. Inlined structs count as the struct's own.
+func fieldsOf(t reflect.Type) (map[string]reflect.Type, []string) {
+	fields, names := make(map[string]reflect.Type), []string(nil)
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case strings.Contains(options, "inline"):
+			inner, innerNames := fieldsOf(f.Type)
+			for n, t := range inner {
+				fields[n] = t
+			}
+			names = append(names, innerNames...)
+		case f.IsExported() && name != "" && name != "-":
+			fields[name] = f.Type
+			names = append(names, name)
+		}
+	}
+	return fields, names
+}
+
+// explain puts file, line and column before an error about a field.
+func (s *source) explain(err error) error {
+	var f *recipe.FieldError
+	if s == nil || !errors.As(err, &f) {
+		return err
+	}
+	for field := f.Field; field != ""; field = parent(field) {
+		if line, column, ok := s.position(field); ok {
+			return fmt.Errorf("%s:%d:%d: %w", s.path, line, column, err)
+		}
+	}
+	return fmt.Errorf("%s: %w", s.path, err)
+}
+
+var lastStep = regexp.MustCompile(`(^|\.)[^.\[\]]+$|\[[0-9]+\]$`)
+
+// parent returns the way to what a field is part of: "a[0].b", "a[0]", "a", "".
+func parent(field string) string { return lastStep.ReplaceAllString(field, "") }
+
+// position finds where the value of a field stands.
+func (s *source) position(field string) (line, column int, ok bool) {
+	p, err := yaml.PathString("$." + field)
+	if err != nil {
+		return 0, 0, false
+	}
+	n, err := p.FilterFile(s.file)
+	if err != nil || n == nil || n.GetToken() == nil {
+		return 0, 0, false
+	}
+	at := n.GetToken().Position
+	return at.Line, at.Column, true
+}
