@@ -192,7 +192,7 @@ func (m *Model) equip(o CompileOptions, standard *optim.Optimizer) ([]*trainedTa
 		if named {
 			want = own
 		}
-		if (named || joint) && given != any(want) {
+		if (named || joint) && given != want {
 			if err := m.give(t, want); err != nil {
 				return nil, err
 			}
@@ -215,7 +215,7 @@ func (m *Model) give(t *rowan.Table, o *optim.Optimizer) error {
 		return err
 	}
 	if m.given == nil {
-		m.given = make(map[*rowan.Table]any)
+		m.given = make(map[*rowan.Table]*optim.Optimizer)
 	}
 	m.given[t] = o
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/optim"
 )
 
 // Model is the computation of some outputs from some inputs: layers, their
@@ -28,7 +29,7 @@ type Model struct {
 
 	compiled *compiled
 	// given are the optimizers that Compile gave to tables.
-	given     map[*rowan.Table]any
+	given     map[*rowan.Table]*optim.Optimizer
 	step      int64 // number of the last step
 	at        progress
 	callbacks callbackStates

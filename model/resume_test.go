@@ -84,6 +84,45 @@ func TestThreadsGiveTheSameBytes(t *testing.T) {
 	same(t, whole(t), one)
 }
 
+// A checkpoint of the end of an epoch knows what the other callbacks heard of
+// it, wherever it stands among them.
+func TestCheckpointsComeLast(t *testing.T) {
+	fsys, c := memory(t)
+	config := map[string]int{"width": 8}
+	m := compileHybrid(t, 5)
+	o := training(t)
+	o.Epochs = 4
+	o.Callbacks = append([]Callback{&Checkpoint{To: c, Config: config}}, o.Callbacks...)
+	crash := errors.New("crash")
+	o.Callbacks = append(o.Callbacks, hook{batch: func(e *Event) error {
+		if e.Step == 32 {
+			return crash
+		}
+		return nil
+	}})
+	if _, err := m.Fit(t.Context(), likes(t, trainExamples, 1), o); !errors.Is(err, crash) {
+		t.Fatal(err)
+	}
+	m = compileHybrid(t, 5)
+	check(t, m.Load(t.Context(), must[*Saved](t)(c.Latest())))
+	o = training(t)
+	o.Resume = true
+	must[History](t)(m.Fit(t.Context(), likes(t, trainExamples, 1), o))
+	check(t, m.Save(t.Context(), c, config))
+	same(t, files(t, fsys, c), whole(t))
+}
+
+func TestEarlyStoppingForgetsTheTrainingBefore(t *testing.T) {
+	s := &EarlyStopping{Mode: "max", Patience: 3}
+	for range 2 {
+		m := compileHybrid(t, 5)
+		h := must[History](t)(m.Fit(t.Context(), likes(t, trainExamples, 1), FitOptions{Epochs: 8, Validation: likes(t, 50, 2), Callbacks: []Callback{s}}))
+		if len(h) != 5 {
+			t.Errorf("stopped after %d epochs, want 5", len(h))
+		}
+	}
+}
+
 func TestCheckpointCallbackResumes(t *testing.T) {
 	fsys, c := memory(t)
 	config := map[string]int{"width": 8}

@@ -296,3 +296,14 @@ func TestErrors(t *testing.T) {
 	_, err = m.TrainOnBatch(t.Context(), nil)
 	wants(t, err, "nil")
 }
+
+func TestConstraintHoldsAfterAStep(t *testing.T) {
+	in := must[layer.Layer](t)(Start(layer.InputOptions{Shape: layer.Shape{2}}))
+	d := must[*layer.Dense](t)(layer.NewDense(1, layer.DenseOptions{NoBias: true,
+		Kernel: layer.WeightOptions{Initializer: initializer.Constant{Value: 3}, Constraint: layer.UnitNorm{}}}))
+	m := must[*Sequential](t)(NewSequential(in, d))
+	compileSGD(t, &m.Model, CompileOptions{}, optim.Clip{})
+	b := &Batch{Inputs: []layer.Value{{Floats: floats(t, []float32{1, 1}, 1, 2)}}, Labels: []*tensor.Values{floats(t, []float32{6}, 1)}}
+	must[float64](t)(m.TrainOnBatch(t.Context(), b))
+	near(t, "kernel", m.Weights()[0].Value(), math.Sqrt2/2, math.Sqrt2/2)
+}
