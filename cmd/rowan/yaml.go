@@ -35,6 +35,16 @@ func readConfig(path string) (*recipe.Config, *source, error) {
 	return c, s, s.explain(c.Validate())
 }
 
+// fileError says what is wrong with a config, and where. It is ErrConfig.
+type fileError string
+
+func (e fileError) Error() string { return string(e) }
+func (e fileError) Unwrap() error { return recipe.ErrConfig }
+
+func fileErrorf(format string, args ...any) error {
+	return fileError(fmt.Sprintf(format, args...))
+}
+
 // source is a YAML file, to say where something stands in it.
 type source struct {
 	path string
@@ -47,13 +57,15 @@ func (s *source) decode(text []byte) (*recipe.Config, error) {
 		return nil, s.yamlError(err)
 	}
 	if len(s.file.Docs) != 1 || s.file.Docs[0].Body == nil {
-		return nil, fmt.Errorf("%s: expected one YAML document that describes a recommender, found %d", s.path, s.documents())
+		return nil, fileErrorf("%s: expected one YAML document that describes a recommender, found %d", s.path, s.documents())
 	}
 	if err := s.checkKeys(s.file.Docs[0].Body, reflect.TypeFor[recipe.Config]()); err != nil {
 		return nil, err
 	}
 	c := new(recipe.Config)
-	if err := yaml.NodeToValue(s.file.Docs[0].Body, c, yaml.Strict(), yaml.UseJSONUnmarshaler()); err != nil {
+	// A key that a merged mapping has too is none of its duplicates; checkKeys
+	// has found the others.
+	if err := yaml.NodeToValue(s.file.Docs[0].Body, c, yaml.AllowDuplicateMapKey(), yaml.UseJSONUnmarshaler()); err != nil {
 		return nil, s.yamlError(err)
 	}
 	return c, nil
@@ -73,13 +85,44 @@ func (s *source) yamlError(err error) error {
 	var at yaml.Error
 	if errors.As(err, &at) && at.GetToken() != nil {
 		p := at.GetToken().Position
-		return fmt.Errorf("%s:%d:%d: %s", s.path, p.Line, p.Column, at.GetMessage())
+		return fileErrorf("%s:%d:%d: %s", s.path, p.Line, p.Column, message(err, at))
 	}
-	return fmt.Errorf("%s: %w", s.path, err)
+	return fileErrorf("%s: %s", s.path, err)
+}
+
+// message says what was expected and what arrived, without the names of Go's
+// fields.
+func message(err error, at yaml.Error) string {
+	var types *yaml.TypeError
+	if errors.As(err, &types) {
+		return fmt.Sprintf("expected %s, got %s", kindOf(types.DstType), kindOf(types.SrcType))
+	}
+	return at.GetMessage()
+}
+
+// kindOf names a type as YAML would.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "a whole number that is not negative"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return "a whole number"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "keys and values"
+	}
+	return t.String()
 }
 
 // checkKeys walks a node along the type that it is to fill, and refuses the
-// first key that the type does not have.
+// first key that the type does not have, or that is there twice.
 func (s *source) checkKeys(n ast.Node, t reflect.Type) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -118,8 +161,14 @@ func (s *source) checkMapping(values []*ast.MappingValueNode, t reflect.Type) er
 		return nil
 	}
 	fields, names := fieldsOf(t)
+	seen := make(map[string]bool)
 	for _, v := range values {
 		key := v.Key.String()
+		if seen[key] {
+			p := v.Key.GetToken().Position
+			return fileErrorf("%s:%d:%d: key %q is here twice", s.path, p.Line, p.Column, key)
+		}
+		seen[key] = true
 		if v.Key.IsMergeKey() {
 			if err := s.checkKeys(v.Value, t); err != nil {
 				return err
@@ -129,7 +178,7 @@ func (s *source) checkMapping(values []*ast.MappingValueNode, t reflect.Type) er
 		field, ok := fields[key]
 		if !ok {
 			p := v.Key.GetToken().Position
-			return fmt.Errorf("%s:%d:%d: unknown key %q%s (known here: %s)", s.path, p.Line, p.Column, key, suggest.Hint(key, names), strings.Join(names, ", "))
+			return fileErrorf("%s:%d:%d: unknown key %q%s (known here: %s)", s.path, p.Line, p.Column, key, suggest.Hint(key, names), strings.Join(names, ", "))
 		}
 		if err := s.checkKeys(v.Value, field); err != nil {
 			return err
