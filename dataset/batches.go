@@ -50,7 +50,11 @@ func (s *rowSource) Batches(ctx context.Context, from Cursor) iter.Seq2[*Batch, 
 			yield(nil, err)
 			return
 		}
-		g := newGatherer(s.frame, s.inverse)
+		g, err := newGatherer(s.frame, s.inverse, s.options.Histories)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
 		order := s.order(from.Epoch)
 		var rows []uint32
 		for at := int(from.Position); at < len(s.rows); at += len(rows) {

@@ -16,7 +16,7 @@ type slot interface {
 	gather(rows []uint32, b *Batch) error
 }
 
-func newGatherer(f *Frame, inverse map[string][]float32) *gatherer {
+func newGatherer(f *Frame, inverse map[string][]float32, histories []*History) (*gatherer, error) {
 	g := &gatherer{frame: f, batch: Batch{IDs: map[string]tensor.IDs{}, Numbers: map[string]*tensor.Values{}}}
 	for _, c := range f.columns {
 		if s := newSlot(c); s != nil {
@@ -29,7 +29,14 @@ func newGatherer(f *Frame, inverse map[string][]float32) *gatherer {
 	if len(inverse) > 0 {
 		g.batch.InverseCounts = map[string][]float32{}
 	}
-	return g
+	for _, h := range histories {
+		s, err := h.slot(f)
+		if err != nil {
+			return nil, err
+		}
+		g.slots = append(g.slots, s)
+	}
+	return g, nil
 }
 
 func (g *gatherer) gather(rows []uint32) (*Batch, error) {
@@ -50,20 +57,26 @@ func newSlot(c *column) slot {
 	case Number, Label, Weight:
 		return &floatSlot{column: c}
 	}
-	switch c.key {
+	return newIDSlot(c.vector, c.at)
+}
+
+// newIDSlot returns the slot of a vector of ids; entry gives the entry of a row.
+func newIDSlot(v *vector, entry func(row uint32) int) slot {
+	switch v.key {
 	case tensor.Int32:
-		return &idSlot[int32]{column: c, append: appendInts[int32]}
+		return &idSlot[int32]{vector: v, entry: entry, append: appendInts[int32]}
 	case tensor.Uint64:
-		return &idSlot[uint64]{column: c, append: appendInts[uint64]}
+		return &idSlot[uint64]{vector: v, entry: entry, append: appendInts[uint64]}
 	case tensor.String:
-		return &idSlot[string]{column: c, append: appendStrings}
+		return &idSlot[string]{vector: v, entry: entry, append: appendStrings}
 	}
-	return &idSlot[int64]{column: c, append: appendInts[int64]}
+	return &idSlot[int64]{vector: v, entry: entry, append: appendInts[int64]}
 }
 
 // idSlot copies ids of one type.
 type idSlot[K tensor.Key] struct {
-	*column
+	*vector
+	entry  func(row uint32) int
 	append func(dst []K, v *vector, lo, hi int64) []K
 	values []K
 	splits []int64
@@ -88,7 +101,7 @@ func (s *idSlot[K]) gather(rows []uint32, b *Batch) (err error) {
 	full := cap(s.values)
 	s.values, s.splits = s.values[:0], append(s.splits[:0], 0)
 	for _, row := range rows {
-		lo, hi := s.bounds(s.at(row))
+		lo, hi := s.bounds(s.entry(row))
 		s.values = s.append(s.values, s.vector, lo, hi)
 		s.splits = append(s.splits, int64(len(s.values)))
 	}

@@ -13,6 +13,8 @@ type Options struct {
 	// InverseCounts names the id columns for which a batch carries 1/count of
 	// each id. Default: none.
 	InverseCounts []string `json:"inverse_counts,omitempty" yaml:"inverse_counts,omitempty"`
+	// Histories are features that a batch carries too: see [History]. Default: none.
+	Histories []*History `json:"-" yaml:"-"`
 }
 
 // defaultBatchSize is the size that MovieLens of 100,000 ratings learns best

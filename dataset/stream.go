@@ -113,7 +113,11 @@ func (s *Stream) open() (*window, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.close())
 	}
-	w := &window{reader: r, frame: f, gather: newGatherer(f, nil)}
+	g, err := newGatherer(f, nil, s.options.Histories)
+	if err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	w := &window{reader: r, frame: f, gather: g}
 	w.err = r.records.next()
 	return w, nil
 }
