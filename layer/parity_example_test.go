@@ -1,0 +1,107 @@
+package layer_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/tensor"
+)
+
+// Ids of shape (2, 1) give one row each: Keras' [[4], [20]].
+func ExampleEmbedding_Lookup() {
+	embedding, err := layer.NewEmbedding(21, 2, layer.EmbeddingOptions{Initializer: initializer.Constant{Value: 0.25}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ids, err := tensor.NewDense([]int64{4, 20}, 2, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	out, err := embedding.Run(context.Background(), layer.Args{}, layer.Value{IDs: ids})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(out.Values[0].Floats.Shape(), out.Values[0].Floats.Data())
+	// Output: [2 1 2] [0.25 0.25 0.25 0.25]
+}
+
+// The weights of one layer are put into another.
+func ExampleBase_SetWeights() {
+	ctx := context.Background()
+	x, err := tensor.NewValues([]float32{1, 2, 3}, 1, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	filled := func(value float64) *layer.Dense {
+		d, err := layer.NewDense(1, layer.DenseOptions{Kernel: layer.WeightOptions{Initializer: initializer.Constant{Value: value}}})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if _, err := d.Run(ctx, layer.Args{}, layer.Value{Floats: x}); err != nil { // the first run makes the weights
+			log.Fatal(err)
+		}
+		return d
+	}
+	a, b := filled(1), filled(2)
+	weights, err := a.GetWeights(ctx)
+	fmt.Println(weights, err)
+	fmt.Println(b.GetWeights(ctx))
+	fmt.Println(b.SetWeights(weights))
+	fmt.Println(b.GetWeights(ctx))
+	// Output:
+	// [[1 1 1] [0]] <nil>
+	// [[2 2 2] [0]] <nil>
+	// <nil>
+	// [[1 1 1] [0]] <nil>
+}
+
+// penalized adds the size of the mean of its input to the loss of the model.
+type penalized struct{ layer.Base }
+
+func (l *penalized) Build(...layer.Shape) error { return nil }
+
+func (l *penalized) Call(c *layer.Call, in ...*graph.Node) []*graph.Node {
+	c.AddLoss(graph.Abs(graph.ReduceAllMean(in[0])))
+	return in
+}
+
+// A layer of one's own that adds a loss.
+func ExampleCall_AddLoss() {
+	l := new(penalized)
+	l.Init(l, layer.Options{})
+	ones := tensor.ZeroValues(10, 1)
+	for i := range ones.Data() {
+		ones.Data()[i] = 1
+	}
+	out, err := l.Run(context.Background(), layer.Args{}, layer.Value{Floats: ones})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(out.Losses)
+	// Output: [1]
+}
+
+// A layer a holds b, which holds c.
+func ExampleBase_Submodules() {
+	a := layer.NewFlatten(layer.Options{Name: "a"})
+	b := layer.NewFlatten(layer.Options{Name: "b"})
+	c := layer.NewFlatten(layer.Options{Name: "c"})
+	a.AddLayer(b)
+	b.AddLayer(c)
+	for _, l := range []*layer.Flatten{a, b, c} {
+		var names []string
+		for _, inside := range l.Submodules() {
+			names = append(names, layer.Of(inside).Name())
+		}
+		fmt.Println(l.Name(), names)
+	}
+	// Output:
+	// a [b c]
+	// b [c]
+	// c []
+}
