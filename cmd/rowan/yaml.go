@@ -51,9 +51,13 @@ type source struct {
 	file *ast.File
 }
 
-func (s *source) decode(text []byte) (*recipe.Config, error) {
-	var err error
-	if s.file, err = parser.ParseBytes(text, 0); err != nil {
+func (s *source) decode(text []byte) (_ *recipe.Config, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fileErrorf("%s: the YAML cannot be read: %v", s.path, r)
+		}
+	}()
+	if s.file, err = parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey()); err != nil {
 		return nil, s.yamlError(err)
 	}
 	if len(s.file.Docs) != 1 || s.file.Docs[0].Body == nil {
@@ -128,11 +132,15 @@ func (s *source) checkKeys(n ast.Node, t reflect.Type) error {
 		t = t.Elem()
 	}
 	if opaque(t) {
-		return nil
+		return s.try(n, t)
 	}
 	switch n := n.(type) {
 	case *ast.AnchorNode:
 		return s.checkKeys(n.Value, t)
+	case *ast.FloatNode: // which the YAML package would round
+		if t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64 {
+			return s.at(n, "expected %s, got %s", kindOf(t), n)
+		}
 	case *ast.SequenceNode:
 		if t.Kind() != reflect.Slice {
 			return nil
@@ -146,6 +154,23 @@ func (s *source) checkKeys(n ast.Node, t reflect.Type) error {
 		return s.checkMapping(n.Values, t)
 	case *ast.MappingValueNode:
 		return s.checkMapping([]*ast.MappingValueNode{n}, t)
+	}
+	return nil
+}
+
+// at is an error at a node.
+func (s *source) at(n ast.Node, format string, args ...any) error {
+	p := n.GetToken().Position
+	return fileErrorf("%s:%d:%d: %s", s.path, p.Line, p.Column, fmt.Sprintf(format, args...))
+}
+
+// try reads a node whose type reads itself: its errors have no place in the file.
+func (s *source) try(n ast.Node, t reflect.Type) error {
+	if n.Type() == ast.AliasType {
+		return nil // it was tried at its anchor
+	}
+	if err := yaml.NodeToValue(n, reflect.New(t).Interface(), yaml.UseJSONUnmarshaler()); err != nil {
+		return s.at(n, "%s", err)
 	}
 	return nil
 }
@@ -165,8 +190,7 @@ func (s *source) checkMapping(values []*ast.MappingValueNode, t reflect.Type) er
 	for _, v := range values {
 		key := v.Key.String()
 		if seen[key] {
-			p := v.Key.GetToken().Position
-			return fileErrorf("%s:%d:%d: key %q is here twice", s.path, p.Line, p.Column, key)
+			return s.at(v.Key, "key %q is here twice", key)
 		}
 		seen[key] = true
 		if v.Key.IsMergeKey() {
@@ -177,8 +201,7 @@ func (s *source) checkMapping(values []*ast.MappingValueNode, t reflect.Type) er
 		}
 		field, ok := fields[key]
 		if !ok {
-			p := v.Key.GetToken().Position
-			return fileErrorf("%s:%d:%d: unknown key %q%s (known here: %s)", s.path, p.Line, p.Column, key, suggest.Hint(key, names), strings.Join(names, ", "))
+			return s.at(v.Key, "unknown key %q%s (known here: %s)", key, suggest.Hint(key, names), strings.Join(names, ", "))
 		}
 		if err := s.checkKeys(v.Value, field); err != nil {
 			return err
