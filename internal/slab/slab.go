@@ -62,8 +62,9 @@ var (
 const (
 	// None is no row's number; it ends the free list.
 	None = ^uint32(0)
-	// MaxRows is the most rows that any slab holds, so that None stays free.
-	MaxRows = 1<<32 - 2
+	// MaxRows is the most rows that any slab holds, so that None stays free, and
+	// the two numbers below it, which tables give a meaning of their own.
+	MaxRows = 1<<32 - 3
 
 	floatBytes = 4
 	lineBytes  = 64
@@ -80,7 +81,7 @@ type Options struct {
 	// that is reserved. What is asked for here is granted or New fails.
 	//
 	// Default: as many as fit in 1 TiB (on the Go heap 256 MiB, in wasm
-	// 64 MiB; at most an eighth of RLIMIT_AS), at most 2^32-2; halved until
+	// 64 MiB; at most an eighth of RLIMIT_AS), at most 2^32-3; halved until
 	// the system grants it.
 	MaxRows int
 }
