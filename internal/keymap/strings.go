@@ -1,6 +1,7 @@
 package keymap
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -53,7 +54,10 @@ func NewStrings(o Options) (*Strings, error) {
 		return nil, err
 	}
 	s := &Strings{index: index, parts: make([]part, index.Stripes())}
-	return s, s.start()
+	if err := s.start(); err != nil {
+		return nil, errors.Join(err, index.Close())
+	}
+	return s, nil
 }
 
 func (s *Strings) start() (err error) {
@@ -63,8 +67,10 @@ func (s *Strings) start() (err error) {
 	if s.places, err = slab.New(slab.Options{Stride: placeBytes / 4}); err != nil {
 		return err
 	}
-	s.text, err = slab.New(slab.Options{Stride: chunkBytes / 4})
-	return err
+	if s.text, err = slab.New(slab.Options{Stride: chunkBytes / 4}); err != nil {
+		return errors.Join(err, s.places.Close())
+	}
+	return nil
 }
 
 // Stripes returns the number of stripes.
