@@ -43,7 +43,8 @@ func ParseCombiner(name string) (Combiner, error) {
 }
 
 // divisor returns what the sum of a bag is divided by: rows and weights are
-// those of the bag, weights may be nil. It is 1 where there is nothing to divide by.
+// those of the bag, weights may be nil. It is infinite where there is nothing to
+// divide by, or too much for a float32, so that the factors of the ids are 0.
 func (c Combiner) divisor(rows []uint32, weights []float32) float32 {
 	var sum float64
 	for i, r := range rows {
@@ -63,7 +64,7 @@ func (c Combiner) divisor(rows []uint32, weights []float32) float32 {
 		sum = math.Sqrt(sum)
 	}
 	if sum == 0 {
-		return 1
+		return float32(math.Inf(1))
 	}
 	return float32(sum)
 }

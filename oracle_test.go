@@ -124,11 +124,13 @@ func (b batch[K]) factors(i int, c rowan.Combiner) []float64 {
 	if c == rowan.SqrtN {
 		div = math.Sqrt(div)
 	}
-	if c == rowan.Sum || div == 0 {
-		div = 1
+	if c == rowan.Sum {
+		return w
 	}
 	for j := range w {
-		w[j] /= div
+		if w[j] /= div; div == 0 {
+			w[j] = 0
+		}
 	}
 	return w
 }

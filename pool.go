@@ -2,6 +2,7 @@ package rowan
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/rowan-embeddings/rowan/internal/kernel"
@@ -268,5 +269,11 @@ func (l *Lookup) divide(b block) {
 		}
 		l.div[bag] = l.opt.Combiner.divisor(l.rows[lo:hi], w)
 	}
-	kernel.DivRows(l.out(b), l.table.opt.Width, l.div[b.from:b.to])
+	out, width := l.out(b), l.table.opt.Width
+	kernel.DivRows(out, width, l.div[b.from:b.to])
+	for i, d := range l.div[b.from:b.to] {
+		if math.IsInf(float64(d), 0) {
+			clear(out[i*width : (i+1)*width]) // a sum over infinity may be -0, or NaN
+		}
+	}
 }
