@@ -76,6 +76,9 @@ func strideFor(n int) int {
 	return 1 << bits.Len(uint(n-1))
 }
 
+// maxStep is the last step that a row can remember.
+const maxStep = math.MaxUint32
+
 // lastStep reads the step that a row was last brought to.
 func (l *layout) lastStep(row []float32) int64 { return int64(math.Float32bits(row[l.last])) }
 

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/rowan-embeddings/rowan/internal/kernel"
+	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -41,6 +42,7 @@ type Gradients struct {
 // term is one lookup and the gradient of its values.
 type term struct {
 	lookup *Lookup
+	use    uint64 // which use of lookup it is
 	grad   []float32
 	first  int // position of its first id among all terms'
 	row    int // its first row among all terms' gradients
@@ -68,6 +70,9 @@ func (g *Gradients) Reset() {
 // shape. Lookup and gradient must not change until g has been applied or reset.
 // A gradient that is not finite is ErrNotFinite, and is not added.
 func (g *Gradients) Add(l *Lookup, grad *tensor.Values) error {
+	if g.table == nil {
+		return errNoTable
+	}
 	if l == nil || l.table != g.table || !l.opt.Training {
 		return fmt.Errorf("%w: table %q: gradients need a lookup of this table made with Training: true, in use only once at a time",
 			ErrStale, g.table.opt.Name)
@@ -82,7 +87,7 @@ func (g *Gradients) Add(l *Lookup, grad *tensor.Values) error {
 	if err := checkFinite("gradient", grad.Data()); err != nil {
 		return g.table.lookupError(l.opt, err)
 	}
-	next := term{lookup: l, grad: grad.Data()}
+	next := term{lookup: l, use: l.uses, grad: grad.Data()}
 	if n := len(g.terms); n > 0 {
 		before := g.terms[n-1]
 		next.first = before.first + len(before.lookup.rows)
@@ -91,6 +96,10 @@ func (g *Gradients) Add(l *Lookup, grad *tensor.Values) error {
 	if next.first+len(l.rows) >= 1<<posBits {
 		return fmt.Errorf("%w: table %q: a step takes at most %d ids, got %d; split the batch",
 			ErrShape, g.table.opt.Name, 1<<posBits-1, next.first+len(l.rows))
+	}
+	if bags := uint64(next.row) + uint64(l.count()); bags > math.MaxUint32 {
+		return fmt.Errorf("%w: table %q: a step takes at most %d bags, got %d; split the batch",
+			ErrShape, g.table.opt.Name, uint32(math.MaxUint32), bags)
 	}
 	g.terms = append(g.terms, next)
 	return nil
@@ -110,13 +119,15 @@ func checkFinite(what string, x []float32) error {
 	return nil
 }
 
+var errNoTable = fmt.Errorf("%w: the gradients are of no table; make them with Table.NewGradients", ErrStale)
+
 var errNoOptimizer = fmt.Errorf("%w: it has no optimizer; give one in TableOptions or by SetOptimizer", ErrNotTrainable)
 
 // Step says which step of training an update is.
 type Step struct {
 	// Number is the step's number, from 1. Default 0: one more than the table's last.
 	Number int64
-	// Scale is what every gradient is multiplied by, which is how a model
+	// Scale is what every gradient is multiplied by, a finite number, which is how a model
 	// clips by the norm of all its gradients together. Default 0: the clipping
 	// by global norm of the table's own optimizer, over this table alone.
 	Scale float32
@@ -129,18 +140,15 @@ type Step struct {
 // come one after the other. An error about the gradients leaves the table as it
 // was; an error about room (too many rows) or a cancelled ctx may come after some stripes are done.
 func (t *Table) Apply(ctx context.Context, g *Gradients, s Step) error {
-	if g.table != t {
-		return fmt.Errorf("%w: table %q: the gradients are of table %q", ErrStale, t.opt.Name, g.table.opt.Name)
+	if err := t.owns(g); err != nil {
+		return err
 	}
-	o := t.optimizer()
-	if o == nil {
-		return fmt.Errorf("table %q: %w", t.opt.Name, errNoOptimizer)
+	o, err := g.ready(&s)
+	if err == nil && o == nil {
+		err = errNoOptimizer
 	}
-	if s.Number == 0 {
-		s.Number = t.step.Load() + 1
-	}
-	if s.Number < 1 || s.Number > math.MaxUint32 {
-		return fmt.Errorf("%w: table %q: steps count from 1 to %d, got %d", ErrOptions, t.opt.Name, uint32(math.MaxUint32), s.Number)
+	if err != nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
 	g.arrange()
 	if s.Scale == 0 {
@@ -160,13 +168,56 @@ func (t *Table) Apply(ctx context.Context, g *Gradients, s Step) error {
 	return nil
 }
 
+// owns reports gradients that are not of table t.
+func (t *Table) owns(g *Gradients) error {
+	switch {
+	case g == nil || g.table == nil:
+		return fmt.Errorf("table %q: %w", t.opt.Name, errNoTable)
+	case g.table != t:
+		return fmt.Errorf("%w: table %q: the gradients are of table %q", ErrStale, t.opt.Name, g.table.opt.Name)
+	}
+	return nil
+}
+
 // SumSquares returns the squared L2 norm of the collected gradients after
 // those of duplicate ids are summed: what a model adds up over its tables and
 // dense weights to clip by global norm, before it applies step s. Keys that the
 // table does not hold yet are inserted.
 func (g *Gradients) SumSquares(ctx context.Context, s Step) (float64, error) {
-	g.arrange()
-	return g.run(ctx, s, true)
+	if g.table == nil {
+		return 0, errNoTable
+	}
+	_, err := g.ready(&s)
+	var sum float64
+	if err == nil {
+		g.arrange()
+		sum, err = g.run(ctx, s, true)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("table %q: %w", g.table.opt.Name, err)
+	}
+	return sum, nil
+}
+
+// ready checks that step s may be taken, fills its number in, and returns the
+// optimizer it would be taken with.
+func (g *Gradients) ready(s *Step) (*optim.Optimizer, error) {
+	if s.Number == 0 {
+		s.Number = g.table.step.Load() + 1
+	}
+	if s.Number < 1 || s.Number > maxStep {
+		return nil, fmt.Errorf("%w: steps count from 1 to %d, got %d", ErrOptions, int64(maxStep), s.Number)
+	}
+	if s.Scale-s.Scale != 0 {
+		return nil, fmt.Errorf("%w: the scale of step %d is %v", ErrNotFinite, s.Number, s.Scale)
+	}
+	for i := range g.terms {
+		if g.terms[i].lookup.uses != g.terms[i].use {
+			return nil, fmt.Errorf("%w: lookup %d of %d has been used for another batch since its gradient was added; apply first",
+				ErrStale, i, len(g.terms))
+		}
+	}
+	return g.table.trainer()
 }
 
 // run updates every stripe, or with measure only adds up squared norms.

@@ -2,6 +2,7 @@ package rowan
 
 import (
 	"fmt"
+	"reflect"
 	"unsafe"
 
 	"github.com/rowan-embeddings/rowan/tensor"
@@ -19,9 +20,6 @@ type keyBatch struct {
 // set points k at the ids of a batch, without a copy where 64 bits are 64
 // bits already.
 func (k *keyBatch) set(ids tensor.IDs, want tensor.KeyType, static bool) error {
-	if err := checkKeyType(ids.KeyType(), want, static); err != nil {
-		return err
-	}
 	k.ints, k.strs = nil, nil
 	switch v := ids.(type) {
 	case interface{ Values() []int64 }:
@@ -35,6 +33,16 @@ func (k *keyBatch) set(ids tensor.IDs, want tensor.KeyType, static bool) error {
 		if k.strs == nil {
 			k.strs = []string{}
 		}
+	default:
+		return fmt.Errorf("%w: ids are *tensor.Dense, *tensor.Ragged or *tensor.Sparse, got %T", ErrKeyType, ids)
+	}
+	return checkKeyType(ids.KeyType(), want, static)
+}
+
+// checkIDs reports ids that are nil, as an interface or as a pointer in one.
+func checkIDs(ids tensor.IDs) error {
+	if v := reflect.ValueOf(ids); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return fmt.Errorf("%w: ids are nil", ErrShape)
 	}
 	return nil
 }

@@ -36,6 +36,9 @@ type Lookup struct {
 	div    []float32 // of each bag: the combiner's divisor; Mean and SqrtN only
 	values tensor.Values
 	shape  []int
+	// uses counts the batches that l has been used for, so that gradients
+	// which were added for an earlier one are told.
+	uses uint64
 	// freed is the table's count of freed rows from before the rows were
 	// found: while it stands, every row number still means the same key.
 	freed uint64
@@ -87,7 +90,11 @@ func (t *Table) Lookup(ctx context.Context, ids tensor.IDs, o LookupOptions) (*L
 // LookupInto is Lookup with the memory of an earlier one: a steady stream of
 // batches allocates nothing. After an error l holds nothing.
 func (t *Table) LookupInto(ctx context.Context, l *Lookup, ids tensor.IDs, o LookupOptions) error {
+	if l == nil {
+		return fmt.Errorf("%w: table %q: the lookup to fill is nil", ErrStale, t.opt.Name)
+	}
 	if err := l.prepare(t, ids, o); err != nil {
+		l.forget()
 		return t.lookupError(o, err)
 	}
 	l.ctx = ctx
@@ -105,10 +112,17 @@ func (t *Table) LookupInto(ctx context.Context, l *Lookup, ids tensor.IDs, o Loo
 	l.crew.do(workers)
 	l.ctx = nil
 	if err := l.errors.err; err != nil {
-		l.table = nil
+		l.forget()
 		return t.lookupError(o, err)
 	}
 	return nil
+}
+
+// forget leaves l without a batch, and with its memory for another.
+func (l *Lookup) forget() {
+	l.table, l.ids, l.rows = nil, nil, l.rows[:0]
+	l.keys.ints, l.keys.strs = nil, nil
+	_ = l.values.Reset(0) // as large as any array is
 }
 
 func (t *Table) lookupError(o LookupOptions, err error) error {
@@ -120,9 +134,9 @@ func (t *Table) lookupError(o LookupOptions, err error) error {
 
 // prepare checks the batch and makes room for its result.
 func (l *Lookup) prepare(t *Table, ids tensor.IDs, o LookupOptions) error {
-	l.table = nil
-	if ids == nil {
-		return fmt.Errorf("%w: ids are nil", ErrShape)
+	l.uses++
+	if err := checkIDs(ids); err != nil {
+		return err
 	}
 	if int(o.Combiner) >= len(combinerNames) {
 		return fmt.Errorf("%w: unknown combiner %v", ErrOptions, o.Combiner)
@@ -156,6 +170,9 @@ func (l *Lookup) reshape(t *Table, ids tensor.IDs, o LookupOptions) error {
 	if o.Combiner == None {
 		l.shape = l.shape[:0]
 		if isDense(ids) {
+			if len(ids.Shape()) == 0 {
+				return fmt.Errorf("%w: ids have no shape; make them with tensor.NewDense", ErrShape)
+			}
 			l.shape = append(l.shape, ids.Shape()...)
 		} else {
 			l.shape = append(l.shape, ids.Len())

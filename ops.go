@@ -2,10 +2,13 @@ package rowan
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 
+	"github.com/rowan-embeddings/rowan/internal/slab"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -36,11 +39,15 @@ type portion struct {
 // eachStripe calls f for every stripe that has keys of the batch, with the
 // stripe locked. Keys come in batch order.
 func (t *Table) eachStripe(ctx context.Context, ids tensor.IDs, f func(p *portion) error) error {
-	if ids == nil {
-		return fmt.Errorf("table %q: %w: ids are nil", t.opt.Name, ErrShape)
+	if err := checkIDs(ids); err != nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, err)
+	}
+	if uint64(ids.Len()) > math.MaxUint32 {
+		return fmt.Errorf("table %q: %w: a call takes at most %d ids, got %d; split the batch",
+			t.opt.Name, ErrShape, uint32(math.MaxUint32), ids.Len())
 	}
 	op := keyOps.Get().(*keyOp)
-	defer keyOps.Put(op)
+	defer op.put()
 	if err := op.batch.set(ids, t.opt.KeyType, t.opt.Rows > 0); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
@@ -53,13 +60,19 @@ func (t *Table) eachStripe(ctx context.Context, ids tensor.IDs, f func(p *portio
 			return fmt.Errorf("table %q: %w", t.opt.Name, err)
 		}
 	}
-	op.batch.ints, op.batch.strs = nil, nil
-	clear(op.strs)
 	if ids.Len() == 0 {
 		_, err := t.length() // nothing to do, but a closed table says so
 		return err
 	}
 	return nil
+}
+
+// put keeps op for another call, without what belongs to the caller or a table.
+func (op *keyOp) put() {
+	op.batch.ints, op.batch.strs = nil, nil
+	clear(op.strs)
+	op.part.core = nil
+	keyOps.Put(op)
 }
 
 func (t *Table) onStripe(ctx context.Context, s int, op *keyOp, f func(p *portion) error) error {
@@ -147,19 +160,47 @@ func (t *Table) insert(p *portion) error {
 	if absent == 0 {
 		return nil
 	}
-	p.free = slices.Grow(p.free[:0], absent)[:absent]
-	if err := c.slab.AllocN(p.free); err != nil {
+	if err := p.alloc(absent); err != nil {
 		return err
 	}
-	p.news = slices.Grow(p.news, absent)[:absent]
+	p.news = slices.Grow(p.news, len(p.free))[:len(p.free)]
 	n, err := c.index.insert(&p.keys, p.rows, p.free, p.news)
 	p.news = p.news[:n]
 	now := t.step.Load()
 	for _, r := range p.free[:n] {
 		t.begin(&c.layout, c.row(r), now)
 	}
-	if freeErr := c.slab.Free(p.free[n:]...); err == nil {
-		err = freeErr
+	if err != nil {
+		// A key that came in has no weights: it goes again.
+		for _, i := range p.news {
+			c.index.remove(&p.keys, int(i))
+		}
+		n = 0
+	}
+	return errors.Join(err, c.slab.Free(p.free[n:]...))
+}
+
+// alloc gets rows for the absent keys of a portion. Keys that repeat are counted
+// once where there is not room for all.
+func (p *portion) alloc(absent int) error {
+	p.free = slices.Grow(p.free[:0], absent)[:absent]
+	err := p.core.slab.AllocN(p.free)
+	if !errors.Is(err, slab.ErrFull) {
+		return err
+	}
+	ints, strs := map[uint64]bool{}, map[string]bool{}
+	for i, r := range p.rows {
+		switch {
+		case r != rowAbsent:
+		case p.keys.strs != nil:
+			strs[p.keys.strs[i]] = true
+		default:
+			ints[p.keys.ints[i]] = true
+		}
+	}
+	if n := len(ints) + len(strs); n < absent {
+		p.free = p.free[:n]
+		return p.core.slab.AllocN(p.free)
 	}
 	return err
 }
@@ -182,9 +223,7 @@ func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Value
 			return err
 		}
 		for j, r := range p.rows {
-			if p.core.exact {
-				t.bringOne(p.core, r, t.step.Load())
-			}
+			t.bringOne(p.core, r, t.step.Load())
 			row := p.core.row(r)[:width]
 			copy(row, values.Data()[int(p.at[j])*width:])
 			t.clipNorm(row)
@@ -193,17 +232,26 @@ func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Value
 	})
 }
 
-// bringOne makes up for the steps that row r missed.
+// bringOne makes row r one of step now, if it remembers its step: an exact
+// optimizer makes up for those it missed, a regularizer forgives what it owes.
 func (t *Table) bringOne(c *core, r uint32, now int64) {
+	if c.layout.last < 0 {
+		return
+	}
 	last := c.layout.lastStep(c.row(r))
-	t.catchUp(c, c.slab.Data(), []uint32{r}, []int64{last}, now)
+	if c.exact {
+		t.catchUp(c, c.slab.Data(), []uint32{r}, []int64{last}, now)
+	}
 	c.layout.setLastStep(c.row(r), max(now, last))
 }
 
 // checkRows checks that values has one row for each id, and ids of a static table.
 func (t *Table) checkRows(ids tensor.IDs, values *tensor.Values) error {
-	if ids == nil || values == nil {
-		return fmt.Errorf("table %q: %w: ids and values must not be nil", t.opt.Name, ErrShape)
+	if err := checkIDs(ids); err != nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, err)
+	}
+	if values == nil {
+		return fmt.Errorf("table %q: %w: values are nil", t.opt.Name, ErrShape)
 	}
 	if n := ids.Len() * t.opt.Width; len(values.Data()) != n {
 		return fmt.Errorf("table %q: %w: %d ids of width %d need %d numbers, got %d in shape %v",
@@ -270,9 +318,7 @@ func (t *Table) accumulate(c *core, k *keyBatch, i int, value []float32, existed
 		}
 		copy(c.row(r), value)
 	} else {
-		if c.exact {
-			t.bringOne(c, r, now)
-		}
+		t.bringOne(c, r, now)
 		row := c.row(r)
 		for j, d := range value {
 			row[j] += d

@@ -59,7 +59,8 @@ type TableOptions struct {
 // Regularizer is a penalty on a table's weights, Keras' L1·Σ|w| + L2·Σw² over
 // the whole table at every step, paid by a row when it is touched: for all the
 // steps since it was last updated. A row that is never touched again pays
-// nothing, so the cost is that of the touched rows.
+// nothing, so the cost is that of the touched rows. A row that Upsert or
+// Accumulate writes, or SetOptimizer, owes nothing from before.
 type Regularizer struct {
 	L1, L2 float32
 }
@@ -94,15 +95,16 @@ const (
 
 // Padding is an id that stands for nothing. Make one with PaddingID or PaddingString.
 type Padding struct {
-	id  uint64
-	str string
+	id     uint64
+	str    string
+	isText bool
 }
 
 // PaddingID is the padding id of a table of integer keys.
 func PaddingID(id int64) *Padding { return &Padding{id: uint64(id)} }
 
 // PaddingString is the padding id of a table of string keys.
-func PaddingString(id string) *Padding { return &Padding{str: id} }
+func PaddingString(id string) *Padding { return &Padding{str: id, isText: true} }
 
 // check reports the first option that does not make sense.
 func (o *TableOptions) check() error {
@@ -114,14 +116,20 @@ func (o *TableOptions) check() error {
 		return bad("Name", "must not be empty")
 	case o.Width <= 0:
 		return bad("Width", "must be a positive integer. Received: Width=%d", o.Width)
+	case o.Width > maxWidth:
+		return bad("Width", "must be at most %d. Received: Width=%d", maxWidth, o.Width)
 	case o.Rows < 0:
 		return bad("Rows", "must not be negative (0 makes a dynamic table). Received: Rows=%d", o.Rows)
 	case o.Rows > maxRows:
 		return bad("Rows", "must be at most %d. Received: Rows=%d", maxRows, o.Rows)
 	case o.MaxRows < 0:
 		return bad("MaxRows", "must not be negative. Received: MaxRows=%d", o.MaxRows)
+	case o.MaxRows > maxRows:
+		return bad("MaxRows", "must be at most %d. Received: MaxRows=%d", maxRows, o.MaxRows)
 	case o.InitialCapacity < 0:
 		return bad("InitialCapacity", "must not be negative. Received: InitialCapacity=%d", o.InitialCapacity)
+	case o.InitialCapacity > maxRows:
+		return bad("InitialCapacity", "must be at most %d. Received: InitialCapacity=%d", maxRows, o.InitialCapacity)
 	case o.Threads < 0:
 		return bad("Threads", "must not be negative. Received: Threads=%d", o.Threads)
 	case o.KeyType > tensor.String:
@@ -132,6 +140,10 @@ func (o *TableOptions) check() error {
 		return bad("MaxNorm", "must be a finite number, not negative. Received: MaxNorm=%v", o.MaxNorm)
 	case !(o.Regularizer.L1 >= 0) || !(o.Regularizer.L2 >= 0):
 		return bad("Regularizer", "must not be negative. Received: %+v", o.Regularizer)
+	case math.IsInf(float64(o.Regularizer.L1), 0) || math.IsInf(float64(o.Regularizer.L2), 0):
+		return bad("Regularizer", "must be finite. Received: %+v", o.Regularizer)
+	case o.Padding != nil && o.Padding.isText != (o.KeyType == tensor.String):
+		return bad("Padding", "must be of the keys' type, %v: see PaddingID and PaddingString", o.KeyType)
 	case o.Missing > MissingError:
 		return bad("Missing", "is unknown. Received: %d", o.Missing)
 	case o.OutOfRange > OutOfRangeLast:
@@ -165,3 +177,6 @@ func (o TableOptions) withDefaults() TableOptions {
 // maxRows is the number of row numbers that are left when three of 32 bits have
 // a meaning of their own: see rowAbsent.
 const maxRows = math.MaxUint32 - 2
+
+// maxWidth is the longest row that a slab has room for, at a GiB.
+const maxWidth = 1 << 28

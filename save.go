@@ -95,7 +95,11 @@ func (t *Table) read(ctx context.Context, r io.Reader) (*loading, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := t.newCore(t.optimizer())
+	o, err := t.trainer()
+	if err != nil {
+		return nil, err
+	}
+	c, err := t.newCore(o)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +129,7 @@ func (l *loading) install() error {
 		return fmt.Errorf("%w: the optimizer was changed meanwhile", ErrStale)
 	}
 	t.swap(l.core)
-	t.step.Store(l.step)
+	t.SetStep(l.step)
 	l.core = nil
 	return nil
 }

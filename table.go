@@ -111,12 +111,13 @@ func (t *Table) allocStatic(c *core) error {
 	return nil
 }
 
-// fillStatic gives a static table its rows, with their first values.
+// fillStatic gives a static table its rows, with their first values, as of the
+// step that the table is at.
 func (t *Table) fillStatic(c *core) error {
 	if err := t.allocStatic(c); err != nil {
 		return err
 	}
-	n := t.opt.Rows
+	n, now := t.opt.Rows, t.step.Load()
 	var next atomic.Int64
 	filler := crew{work: func(int) {
 		for {
@@ -125,7 +126,7 @@ func (t *Table) fillStatic(c *core) error {
 				return
 			}
 			for r := from; r < min(from+blockIDs, n); r++ {
-				t.start(&c.layout, c.row(uint32(r)), t.streamOf(uint64(r)), 0)
+				t.start(&c.layout, c.row(uint32(r)), t.streamOf(uint64(r)), now)
 			}
 		}
 	}}
@@ -142,12 +143,18 @@ func (t *Table) Options() TableOptions {
 
 // optimizer returns the table's optimizer; nil if there is none, or it is closed.
 func (t *Table) optimizer() *optim.Optimizer {
+	o, _ := t.trainer()
+	return o
+}
+
+// trainer does optimizer, and reports a closed table.
+func (t *Table) trainer() (*optim.Optimizer, error) {
 	t.rlock(0)
 	defer t.runlock(0)
 	if t.core == nil {
-		return nil
+		return nil, ErrClosed
 	}
-	return t.core.optimizer
+	return t.core.optimizer, nil
 }
 
 // Name returns the table's name.
@@ -166,8 +173,9 @@ func (t *Table) Dynamic() bool { return t.opt.Rows == 0 }
 func (t *Table) Step() int64 { return t.step.Load() }
 
 // SetStep says which step was the last one, for a table that is filled from
-// elsewhere in the middle of training.
-func (t *Table) SetStep(step int64) { t.step.Store(step) }
+// elsewhere in the middle of training. Steps end at 2^32-1 and begin after 0:
+// what lies beyond is taken for the end that it passed.
+func (t *Table) SetStep(step int64) { t.step.Store(min(max(step, 0), maxStep)) }
 
 // Len returns the number of rows; 0 once the table is closed.
 func (t *Table) Len() int {
@@ -245,9 +253,7 @@ func (t *Table) moveRows(to, from *core) error {
 	}
 	now := t.step.Load()
 	return t.each(from, func(k *keyBatch, i int, r uint32) error {
-		if from.exact {
-			t.bringOne(from, r, now)
-		}
+		t.bringOne(from, r, now)
 		n, err := t.place(to, k, i)
 		if err != nil {
 			return err
