@@ -12,6 +12,11 @@ type Config struct {
 	Name string `json:"name,omitempty" yaml:"name,omitempty"`
 	// Data declares the file of examples, its columns and the files joined to it.
 	Data dataset.Config `json:"data" yaml:"data"`
+	// Histories are features that are not in the file: the ids that came together
+	// with another in the training examples, such as the films of a user. They
+	// are columns of kind ids to Features, and are kept in checkpoints, so that
+	// predictions need no training data. Default: none.
+	Histories []dataset.HistoryConfig `json:"histories,omitempty" yaml:"histories,omitempty"`
 	// Split says which examples are held out to test on.
 	Split dataset.Split `json:"split,omitzero" yaml:"split,omitempty"`
 	// Tables are the embedding tables.

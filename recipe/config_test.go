@@ -126,7 +126,7 @@ func TestValidate(t *testing.T) {
 		{"interaction.dropout", "less than 1", func(c *recipe.Config) { c.Interaction.Dropout = 1 }},
 		{"interaction.sums[0].name", "taken", func(c *recipe.Config) { c.Interaction.Sums[0].Name = "film" }},
 		{"interaction.sums[0].of", "two or more", func(c *recipe.Config) { c.Interaction.Sums[0].Of = []string{"film"} }},
-		{"interaction.sums[0].of[1]", "year", func(c *recipe.Config) { c.Interaction.Sums[0].Of = []string{"film", "yaer"} }},
+		{"interaction.sums[0].of[1]", "year", func(c *recipe.Config) { c.Interaction.Sums[0].Of = []string{"film", "yeer"} }},
 		{"interaction.sums[0].of[1]", "width 3", func(c *recipe.Config) { c.Tables[2].Width = 3 }},
 		{"interaction.sums[0]", "nothing uses", func(c *recipe.Config) { c.Interaction.Dots = nil; c.Interaction.Deep.Inputs = []string{"user", "film"} }},
 		{"interaction.dots[0]", "two vectors", func(c *recipe.Config) { c.Interaction.Dots[0] = recipe.Pair{"user"} }},

@@ -21,6 +21,8 @@ type examples struct {
 	frame *dataset.Frame
 	parts dataset.Parts
 	mean  float64 // label of the training examples
+
+	histories []*dataset.History // of the training examples
 }
 
 // read reads and divides the data of a config with its defaults filled in.
@@ -36,6 +38,13 @@ func (c *Config) read(ctx context.Context) (*examples, error) {
 	if len(e.parts.Train) == 0 {
 		return nil, fieldError("split", "of %d examples in %s none is left to train on", frame.Len(), c.Data.Path)
 	}
+	for _, h := range c.Histories {
+		history, err := frame.History(h, e.parts.Train)
+		if err != nil {
+			return nil, dataError("histories", err)
+		}
+		e.histories = append(e.histories, history)
+	}
 	e.mean, err = frame.LabelMean(e.parts.Train)
 	return e, err
 }
@@ -44,7 +53,8 @@ func (c *Config) read(ctx context.Context) (*examples, error) {
 // of a training on them.
 func (e *examples) training() (model.Source, scale, error) {
 	t := &e.c.Training
-	s, err := e.frame.Source(e.parts.Train, dataset.Options{BatchSize: t.BatchSize, Shuffle: true, Seed: e.c.Seed})
+	s, err := e.frame.Source(e.parts.Train, dataset.Options{
+		BatchSize: t.BatchSize, Shuffle: true, Seed: e.c.Seed, Histories: e.histories})
 	if err != nil {
 		return nil, scale{}, err
 	}
@@ -53,7 +63,7 @@ func (e *examples) training() (model.Source, scale, error) {
 
 // inOrder returns batches of some rows to be scored.
 func (e *examples) inOrder(rows []uint32) (model.Source, error) {
-	s, err := e.frame.Source(rows, dataset.Options{BatchSize: scoreBatch})
+	s, err := e.frame.Source(rows, dataset.Options{BatchSize: scoreBatch, Histories: e.histories})
 	if err != nil {
 		return nil, err
 	}

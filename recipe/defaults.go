@@ -92,7 +92,21 @@ func (c *Config) column(name string) *dataset.Column {
 			return col
 		}
 	}
+	for _, h := range c.Histories {
+		if h.Name == name {
+			return c.historyColumn(h)
+		}
+	}
 	return nil
+}
+
+// historyColumn returns the column that a history is to features; nil if what
+// it is a history of is no column of kind id.
+func (c *Config) historyColumn(h dataset.HistoryConfig) *dataset.Column {
+	if !slices.Contains(c.fileColumns(dataset.ID), h.Of) {
+		return nil
+	}
+	return &dataset.Column{Name: h.Name, Kind: dataset.IDs, Type: c.column(h.Of).KeyType().String()}
 }
 
 // data returns the data's declaration with paths that can be opened.

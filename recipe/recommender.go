@@ -16,6 +16,7 @@ import (
 type Recommender struct {
 	saved  *model.Saved
 	config Config
+	seen   []*dataset.History
 	tables []*rowan.Table
 	model  *model.Model
 }
@@ -40,7 +41,7 @@ func Load(ctx context.Context, path string, o LoadOptions) (*Recommender, error)
 	if o.Dir != "" {
 		c.Config.Dir = o.Dir
 	}
-	r := &Recommender{saved: saved, config: c.Config}
+	r := &Recommender{saved: saved, config: c.Config, seen: c.Histories}
 	// The offset is a weight, and comes with them.
 	if r.tables, r.model, err = r.config.assemble(c.scale(), 0); err != nil {
 		return nil, err
@@ -88,6 +89,7 @@ func (r *Recommender) Evaluate(ctx context.Context, file string) (*Evaluation, e
 	if err != nil {
 		return nil, err
 	}
+	e.histories = r.seen
 	rows, what := e.parts.Test, "held out"
 	if file != "" {
 		rows, what = e.frame.All(), file
@@ -173,7 +175,7 @@ func (r *Recommender) stream(ctx context.Context, o PredictOptions) (*dataset.St
 		}
 		return os.Open(path)
 	}
-	return dataset.NewStream(ctx, d, dataset.Options{BatchSize: scoreBatch})
+	return dataset.NewStream(ctx, d, dataset.Options{BatchSize: scoreBatch, Histories: r.seen})
 }
 
 // openFile opens a file, or standard input, which stays open.

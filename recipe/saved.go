@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rowan-embeddings/rowan/dataset"
 	"github.com/rowan-embeddings/rowan/internal/checkpoint"
 	"github.com/rowan-embeddings/rowan/model"
 )
@@ -21,6 +22,8 @@ type savedConfig struct {
 	Config   Config `json:"recipe"`
 	Examples int    `json:"examples"`
 	Steps    int64  `json:"steps"`
+	// Histories are what the features of Config.Histories read.
+	Histories []*dataset.History `json:"histories,omitempty"`
 }
 
 func (s *savedConfig) scale() scale { return scale{s.Examples, s.Steps} }
@@ -58,6 +61,9 @@ func readConfig(s *model.Saved) (*savedConfig, error) {
 	if err := c.Config.Validate(); err != nil {
 		return nil, fmt.Errorf("checkpoint %s: %w", s.Dir(), err)
 	}
+	if len(c.Histories) != len(c.Config.Histories) {
+		return nil, fmt.Errorf("%w: %s has %d histories, its config %d", checkpoint.ErrCorrupt, s.Dir(), len(c.Histories), len(c.Config.Histories))
+	}
 	return &c, nil
 }
 
@@ -66,6 +72,7 @@ func sameTraining(saved, now savedConfig) error {
 	for _, c := range []*savedConfig{&saved, &now} {
 		c.Config.Checkpoint, c.Config.Titles, c.Config.Baseline = Checkpoint{}, nil, nil
 		c.Config.Dir, c.Config.Name = "", ""
+		c.Histories = nil // they follow from the rest
 	}
 	a, err := flatten(saved)
 	if err != nil {

@@ -1,7 +1,6 @@
 package recipe
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -70,11 +69,4 @@ func (s Spec) MarshalJSON() ([]byte, error) {
 		return json.Marshal(s.Name)
 	}
 	return json.Marshal(s.With("name", s.Name).Args)
-}
-
-// equalJSON reports whether two values have the same JSON.
-func equalJSON(a, b any) bool {
-	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
 }

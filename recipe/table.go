@@ -91,7 +91,7 @@ func (c *Config) openTables(n scale) (tables []*rowan.Table, err error) {
 
 func closeTables(tables []*rowan.Table) {
 	for _, t := range tables {
-		t.Close() // its only error is that it is closed already
+		_ = t.Close() // its only error is that it is closed already
 	}
 }
 

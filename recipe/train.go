@@ -113,7 +113,7 @@ func newTraining(e *examples, o TrainOptions) (t *training, err error) {
 		return nil, err
 	}
 	c := e.c
-	t = &training{e: e, o: o, source: source, saved: savedConfig{*c, n.examples, n.steps},
+	t = &training{e: e, o: o, source: source, saved: savedConfig{*c, n.examples, n.steps, e.histories},
 		result: &Result{Name: c.Name, Seed: c.Seed, Train: len(e.parts.Train), Test: len(e.parts.Test)}}
 	t.saved.Config.Checkpoint = Checkpoint{} // what is saved does not depend on where
 	if t.saved.Config.Dir, err = filepath.Abs(c.Dir); err != nil {

@@ -227,12 +227,15 @@ func TestTrainErrors(t *testing.T) {
 		want   error
 		text   string
 	}{
-		"config":        {func(c *recipe.Config) { c.Tables[1].Width = -1 }, recipe.ErrConfig, "tables[1].width"},
-		"no file":       {func(c *recipe.Config) { c.Data.Path = "none.csv" }, os.ErrNotExist, "none.csv"},
-		"column":        {func(c *recipe.Config) { c.Data.Columns[0].From = "usr" }, recipe.ErrConfig, `"usr"`},
-		"a row":         {func(c *recipe.Config) { write(t, c.Dir, "ratings.csv", "user,film,stars,at", "1,x,3,4") }, dataset.ErrParse, "ratings.csv:2: column film"},
-		"no directory":  {func(c *recipe.Config) { c.Checkpoint.Dir = file }, nil, file},
-		"all held out":  {func(c *recipe.Config) { write(t, c.Dir, "ratings.csv", "user,film,stars,at", "1,1,3,4"); c.Split.Test = 0.9 }, recipe.ErrConfig, "split"},
+		"config":       {func(c *recipe.Config) { c.Tables[1].Width = -1 }, recipe.ErrConfig, "tables[1].width"},
+		"no file":      {func(c *recipe.Config) { c.Data.Path = "none.csv" }, os.ErrNotExist, "none.csv"},
+		"column":       {func(c *recipe.Config) { c.Data.Columns[0].From = "usr" }, recipe.ErrConfig, `"usr"`},
+		"a row":        {func(c *recipe.Config) { write(t, c.Dir, "ratings.csv", "user,film,stars,at", "1,x,3,4") }, dataset.ErrParse, "ratings.csv:2: column film"},
+		"no directory": {func(c *recipe.Config) { c.Checkpoint.Dir = file }, nil, file},
+		"all held out": {func(c *recipe.Config) {
+			write(t, c.Dir, "ratings.csv", "user,film,stars,at", "1,1,3,4")
+			c.Split.Test = 0.9
+		}, recipe.ErrConfig, "split"},
 		"not two kinds": {func(c *recipe.Config) { c.Output.Activation = "sigmoid" }, recipe.ErrConfig, "at_least"},
 	} {
 		c := small(t)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -62,25 +63,22 @@ func (p *predict) run(ctx context.Context, c *cli.Command) error {
 	if len(args) == 2 {
 		file = args[1]
 	}
-	out := bufio.NewWriterSize(p.out, 1<<16)
-	write := p.writer(c, r, out, separator(c.String("format"), file, r))
-	row := int64(0)
+	appendRow := p.format(c, r, separator(c.String("format"), file, r))
+	row, lines := int64(0), []byte(nil)
 	for s, err := range r.Predict(ctx, recipe.PredictOptions{Path: file, Format: c.String("format"), Open: p.open}) {
 		if err != nil {
-			out.Flush() // what has been scored is told; the error counts
 			return err
 		}
+		lines = lines[:0]
 		for i, score := range s.Scores {
 			row++
-			if err := write(row, s.Records[i], score); err != nil {
-				return err
-			}
+			lines = appendRow(lines, row, s.Records[i], score)
 		}
-		if err := out.Flush(); err != nil {
+		if _, err := p.out.Write(lines); err != nil {
 			return err
 		}
 	}
-	return out.Flush()
+	return nil
 }
 
 // separator is what parts the columns of the file, and so of what is printed.
@@ -94,35 +92,35 @@ func separator(format, file string, r *recipe.Recommender) string {
 	return ","
 }
 
-// writer returns what prints one row; the header comes before the first.
-func (p *predict) writer(c *cli.Command, r *recipe.Recommender, out *bufio.Writer, sep string) func(int64, []byte, float32) error {
-	line := func(score float32, parts ...string) error {
-		for _, s := range parts {
-			out.WriteString(s) // a bufio.Writer keeps its first error
-		}
-		out.Write(strconv.AppendFloat(out.AvailableBuffer(), float64(score), 'g', -1, 32))
-		return out.WriteByte('\n')
+// format returns what appends a row to lines; the header comes before the first.
+func (p *predict) format(c *cli.Command, r *recipe.Recommender, sep string) func(dst []byte, row int64, record []byte, score float32) []byte {
+	number := func(dst []byte, score float32, end string) []byte {
+		return append(strconv.AppendFloat(dst, float64(score), 'g', -1, 32), end...)
 	}
 	switch {
 	case c.Bool("json"):
-		return func(row int64, _ []byte, score float32) error {
-			_, err := fmt.Fprintf(out, "{\"row\":%d,\"score\":%s}\n", row, strconv.FormatFloat(float64(score), 'g', -1, 32))
-			return err
+		return func(dst []byte, row int64, _ []byte, score float32) []byte {
+			dst = fmt.Appendf(dst, `{"row":%d,"score":`, row)
+			return number(dst, score, "}\n")
 		}
 	case c.Bool("scores-only"):
-		return func(_ int64, _ []byte, score float32) error { return line(score) }
+		return func(dst []byte, _ int64, _ []byte, score float32) []byte { return number(dst, score, "\n") }
 	}
-	return func(row int64, record []byte, score float32) error {
+	return func(dst []byte, row int64, record []byte, score float32) []byte {
 		if row == 1 {
-			header := string(p.header)
-			if names := r.Config().Data.Names; names != nil {
-				header = strings.Join(names, sep)
-			}
-			out.WriteString(header + sep + "score\n")
+			dst = append(dst, p.names(r, sep)+sep+"score\n"...)
 		}
-		out.Write(record)
-		return line(score, sep)
+		dst = append(dst, record...)
+		return number(append(dst, sep...), score, "\n")
 	}
+}
+
+// names is the header line of what is printed, without its end.
+func (p *predict) names(r *recipe.Recommender, sep string) string {
+	if names := r.Config().Data.Names; names != nil {
+		return strings.Join(names, sep)
+	}
+	return string(p.header)
 }
 
 // open opens the file, and notes its first line.
@@ -137,8 +135,7 @@ func (p *predict) open(path string) (io.ReadCloser, error) {
 	}
 	text, err := plain(bufio.NewReaderSize(file, 1<<16))
 	if err != nil {
-		file.Close()
-		return nil, err
+		return nil, errors.Join(err, file.Close())
 	}
 	line, _ := text.Peek(text.Size()) // an error comes again when it is read
 	if end := bytes.IndexByte(line, '\n'); end >= 0 {

@@ -64,7 +64,7 @@ func TestYAMLErrors(t *testing.T) {
 		return strings.Replace(config, old, new, 1)
 	}
 	for _, x := range []struct{ text, want string }{
-		{replace("tables:", "tabels:"), `c.yaml:11:1: unknown key "tabels"; did you mean "tables"\? \(known here: name, data, split, `},
+		{replace("tables:", "tabels:"), `c.yaml:11:1: unknown key "tabels"; did you mean "tables"\? \(known here: name, data, histories, split, `},
 		{replace("width: 1", "widht: 1"), `c.yaml:14:18: unknown key "widht"; did you mean "width"?`},
 		{replace("path: ratings.csv", "file: ratings.csv"), `c.yaml:4:3: unknown key "file".*known here: path, format, names, missing, columns, joins`},
 		{replace("{units: 8, dropout: 0.1}", "{unit: 8}"), `c.yaml:21:15: unknown key "unit"; did you mean "units"?`},
