@@ -587,3 +587,40 @@ func TestMetricsOfLayersAreAveraged(t *testing.T) {
 		t.Errorf("logs %v, want a max of 6: 4 of two examples, 10 of one", logs)
 	}
 }
+
+// counter keeps the mean and the sum of what it was last trained on.
+type counter struct {
+	layer.Base
+	mean, sum *layer.Variable
+}
+
+func (l *counter) Build(...layer.Shape) (err error) {
+	o := layer.WeightOptions{Frozen: true, Initializer: initializer.Zeros{}}
+	if l.mean, err = l.AddWeight("mean", layer.Shape{1}, o); err != nil {
+		return err
+	}
+	l.sum, err = l.AddWeight("sum", layer.Shape{1}, o)
+	return err
+}
+
+func (l *counter) Call(c *layer.Call, in ...*graph.Node) []*graph.Node {
+	if c.Training {
+		c.AddUpdate(l.mean, graph.ReduceMean(in[0], 0))
+		c.AddUpdate(l.sum, graph.ReduceSum(in[0], 0))
+	}
+	return in
+}
+
+func TestSeveralUpdates(t *testing.T) {
+	l := new(counter)
+	l.Init(l, layer.Options{})
+	x := vector(t, []int{2, 1}, 1, 3)
+	run(t, l, x)
+	if w := must[[][]float32](t)(l.GetWeights(context.Background())); w[0][0] != 0 || w[1][0] != 0 {
+		t.Errorf("weights %v after a run that adds no update", w)
+	}
+	must[*layer.Output](t)(l.Run(context.Background(), layer.Args{Training: true}, x))
+	if w := must[[][]float32](t)(l.GetWeights(context.Background())); w[0][0] != 2 || w[1][0] != 4 {
+		t.Errorf("weights %v after a step, want mean 2 and sum 4", w)
+	}
+}
