@@ -2,6 +2,7 @@ package recipe_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -124,4 +125,13 @@ func metricOf(t *testing.T, scores []recipe.Score, name, metric string) float64 
 	}
 	t.Fatalf("no %s of %s in %+v", metric, name, scores)
 	return 0
+}
+
+// checkField checks that an error is about a field.
+func checkField(t *testing.T, err error, field string) {
+	t.Helper()
+	var f *recipe.FieldError
+	if !errors.As(err, &f) || f.Field != field {
+		t.Errorf("%v; want an error of field %s", err, field)
+	}
 }

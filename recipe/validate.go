@@ -18,8 +18,17 @@ func (c Config) Validate() error {
 	if err := dataError("data", c.Data.Validate()); err != nil {
 		return err
 	}
-	return cmp.Or(dataError("split", c.Split.Validate()), c.validateHistories(), c.validateTables(), c.validateFeatures(),
-		c.validateInteraction(), c.validateOutput(), c.validateTraining(), c.validateRest())
+	if err := dataError("split", c.Split.Validate()); err != nil {
+		return err
+	}
+	// In this order: each may rely on what the ones before have checked.
+	for _, check := range []func() error{c.validateHistories, c.validateTables, c.validateFeatures,
+		c.validateInteraction, c.validateOutput, c.validateTraining, c.validateRest} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Config) validateHistories() error {
