@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -17,8 +18,10 @@ type Recommender struct {
 	saved  *model.Saved
 	config Config
 	seen   []*dataset.History
-	tables []*rowan.Table
-	model  *model.Model
+	// trainedOn is the number of training examples.
+	trainedOn int
+	tables    []*rowan.Table
+	model     *model.Model
 }
 
 // LoadOptions say how a checkpoint is loaded. The zero value works.
@@ -41,7 +44,7 @@ func Load(ctx context.Context, path string, o LoadOptions) (*Recommender, error)
 	if o.Dir != "" {
 		c.Config.Dir = o.Dir
 	}
-	r := &Recommender{saved: saved, config: c.Config, seen: c.Histories}
+	r := &Recommender{saved: saved, config: c.Config, seen: c.Histories, trainedOn: c.Examples}
 	// The offset is a weight, and comes with them.
 	if r.tables, r.model, err = r.config.assemble(c.scale(), 0); err != nil {
 		return nil, err
@@ -90,6 +93,9 @@ func (r *Recommender) Evaluate(ctx context.Context, file string) (*Evaluation, e
 		return nil, err
 	}
 	e.histories = r.seen
+	if n := len(e.parts.Train); file == "" && n != r.trainedOn {
+		return nil, fmt.Errorf("%w: its data had %d training examples and have %d now, so that what was held out is not known: name a file to evaluate on", ErrOtherConfig, r.trainedOn, n)
+	}
 	rows, what := e.parts.Test, "held out"
 	if file != "" {
 		rows, what = e.frame.All(), file

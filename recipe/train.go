@@ -158,16 +158,20 @@ func (c *Config) assemble(n scale, offset float64) ([]*rowan.Table, *model.Model
 // can be written to is better known before training than after, and from now
 // on the latest checkpoint there is this training's.
 func (t *training) begin(ctx context.Context) error {
-	if t.to == nil {
-		return nil
+	r := t.result
+	if err := t.tell("%s: %d examples to train on, %d held out", r.Name, r.Train, r.Test); err != nil || t.to == nil {
+		return err
 	}
-	t.result.Checkpoint = t.e.c.Checkpoint.Dir
+	r.Checkpoint = t.e.c.Checkpoint.Dir
 	if t.o.Resume {
 		latest, err := t.to.Latest()
 		if err == nil {
 			return t.resume(ctx, latest)
 		}
 		if !errors.Is(err, checkpoint.ErrNone) {
+			return err
+		}
+		if err := t.tell("nothing to go on from in %s: training begins at the beginning", r.Checkpoint); err != nil {
 			return err
 		}
 	}
@@ -183,7 +187,19 @@ func (t *training) resume(ctx context.Context, from *model.Saved) error {
 		return fmt.Errorf("%s: %w", from.Dir(), err)
 	}
 	t.result.Resumed, t.result.ResumedAt = true, from.Step()
+	if err := t.tell("going on from step %d, saved in %s", from.Step(), from.Dir()); err != nil {
+		return err
+	}
 	return t.model.Load(ctx, from)
+}
+
+// tell tells a line to whom progress is told.
+func (t *training) tell(format string, args ...any) error {
+	if t.o.Progress == nil {
+		return nil
+	}
+	_, err := fmt.Fprintf(t.o.Progress, format+"\n", args...)
+	return err
 }
 
 func (t *training) fit(ctx context.Context) error {

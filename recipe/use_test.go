@@ -48,8 +48,12 @@ func TestEvaluate(t *testing.T) {
 			}
 		}
 	}
+	write(t, c.Dir, "ratings.csv", "user,film,stars,at", "1,1,3,4", "2,2,4,5", "1,3,3,6", "2,4,3,7", "2,5,3,8")
+	if _, err := r.Evaluate(ctx, ""); !errors.Is(err, recipe.ErrOtherConfig) {
+		t.Errorf("after the data changed: %v", err)
+	}
 	e, err = r.Evaluate(ctx, filepath.Join(c.Dir, "ratings.csv"))
-	if err != nil || e.Examples != 600 || len(e.Scores) != 1 {
+	if err != nil || e.Examples != 5 || len(e.Scores) != 1 {
 		t.Errorf("on a file: %+v, %v", e, err)
 	}
 }

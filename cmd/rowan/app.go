@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/urfave/cli/v3"
 
@@ -22,7 +20,7 @@ const (
 	exitFailure     = 1
 	exitUsage       = 2   // a flag, an argument or a config makes no sense
 	exitSaved       = 3   // training was interrupted, and is saved: go on with --resume
-	exitInterrupted = 130 // interrupted, with nothing to save; as shells have it
+	exitInterrupted = 130 // interrupted with nothing to save; as shells have it
 )
 
 // app is the command with its streams.
@@ -37,13 +35,9 @@ var errUsage = errors.New("usage")
 // errSaved: training was interrupted and saved.
 var errSaved = errors.New("interrupted")
 
-// run runs the command and returns what to exit with. SIGINT and SIGTERM end
-// the verb in good order; a second one ends the process.
+// run runs the command and returns what to exit with.
 func (a *app) run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop)
-	return a.code(a.command().Run(ctx, args))
+	return a.code(a.command().Run(context.Background(), args))
 }
 
 // code says on standard error what went wrong.
@@ -93,7 +87,7 @@ func (a *app) command() *cli.Command {
 }
 
 const exits = `Exit codes: 0 done; 1 it failed; 2 the command line or the config makes no
-sense; 3 training was interrupted and saved; 130 another verb was interrupted.`
+sense; 3 training was interrupted and saved; 130 interrupted, nothing to save.`
 
 // noVerb is what happens without a verb that is known.
 func (a *app) noVerb(_ context.Context, c *cli.Command) error {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v3"
 
@@ -51,7 +53,12 @@ into the same folder as the one before and, as it saves, takes the place of its
 checkpoints. The bytes that come out are a function of config, data and seed,
 whatever the number of threads, and whether training was interrupted or not.`
 
+// run trains. SIGINT and SIGTERM end training in good order; a second one ends
+// the process. The other verbs have nothing to save, and end at once.
 func (t *train) run(ctx context.Context, c *cli.Command) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
 	args, err := arguments(c, 1, 1)
 	if err != nil {
 		return err
