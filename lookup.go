@@ -61,7 +61,8 @@ const blockIDs = kernel.MaxRows
 
 // Values returns what was looked up: shape(ids) and the width after it, or
 // with a combiner the shape without its last dimension and the width after it;
-// of ragged ids without a combiner (number of ids, width), bags as in the ids.
+// of ragged or sparse ids without a combiner (number of ids, width), bags as in
+// the ids.
 // It is valid until l is used again.
 func (l *Lookup) Values() *tensor.Values { return &l.values }
 

@@ -40,7 +40,8 @@ type EmbeddingOptions struct {
 // Embedding turns non-negative integers into rows of a static table: Keras'
 // layer, with the combiner of NVIDIA's. Ids of shape (d1, …, dn) give
 // (d1, …, dn, outputDim); with a combiner (d1, …, dn-1, outputDim). Ragged ids
-// that are not pooled are padded under a mask.
+// that are not pooled stay ragged in an eager run; a graph is fed them padded,
+// under a mask.
 type Embedding struct {
 	Base
 	inputDim, outputDim int

@@ -23,9 +23,9 @@ type HostLayer interface {
 // Rows is what a host layer looked up: one for every place of a model that
 // looks ids up, used again at every step, by one goroutine at a time.
 //
-// Ragged ids that are not pooled give one row an id, in the order of the ids.
-// A graph needs a rectangle: it is fed rows padded to a power of two, so that
-// few shapes need compiling, and a mask:
+// Ragged or sparse ids that are not pooled give one row an id, in the order of
+// the ids. A graph needs a rectangle: it is fed rows padded to a power of two,
+// so that few shapes need compiling, and a mask:
 //
 //	ids {7, 3, 9} {} {7}   Values  7 3 9 7        Feed  7 3 9 0   mask  1 1 1 0
 //	                       Splits  0 3 3 4              0 0 0 0         0 0 0 0
@@ -49,8 +49,8 @@ func (r *Rows) Values() *tensor.Values { return r.lookup.Values() }
 // Mask returns which ids count, in the order of the ids; nil without a mask.
 func (r *Rows) Mask() []bool { return r.mask }
 
-// Splits returns where each bag of Values begins and ends, for ragged ids that
-// were not pooled; else nil.
+// Splits returns where each bag of Values begins and ends, for ragged or sparse
+// ids that were not pooled; else nil.
 func (r *Rows) Splits() []int64 {
 	if !r.ragged {
 		return nil

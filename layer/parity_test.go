@@ -624,3 +624,18 @@ func TestSeveralUpdates(t *testing.T) {
 		t.Errorf("weights %v after a step, want mean 2 and sum 4", w)
 	}
 }
+
+// TestConstantRow starts every key at the same row, of a config too.
+func TestConstantRow(t *testing.T) {
+	row := initializer.Values{1, -2, 3}
+	l := newDynamic(t, 3, layer.DynamicOptions{Initializer: row})
+	class, c, err := layer.ToConfig(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []layer.Layer{l, must[layer.Layer](t)(layer.FromConfig(class, c))} {
+		if got := run(t, l, ids(t, []int{2}, 7, -9)).Values[0].Floats.Data(); !slices.Equal(got, []float32{1, -2, 3, 1, -2, 3}) {
+			t.Errorf("rows %v, want %v twice", got, row)
+		}
+	}
+}

@@ -52,13 +52,13 @@ type Node struct {
 	In, Out []*Tensor
 }
 
-// InputOptions describes an input of a model. The zero value is a vector of
-// unknown length per example.
+// InputOptions describes an input of a model. The zero value is one float32 an
+// example.
 type InputOptions struct {
 	// Name names the input, and the feature that feeds it. Default: "input", "input_1", ….
 	Name string
 	// Shape is the shape of one example, without the batch, -1 where it is not
-	// known. Default: () , a number an example.
+	// known. Default: (), a number an example.
 	Shape Shape
 	// IDs makes it a batch of ids for an embedding. Default: float32.
 	IDs bool

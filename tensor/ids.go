@@ -2,7 +2,7 @@
 // embedding tables: id batches that are dense, ragged or sparse, and arrays of
 // float32. It knows how to check and convert them, and does no arithmetic.
 //
-// The three layouts of one batch, two bags of ids {7, 3} and {} and {7}:
+// The three layouts of one batch, of three bags of ids {7, 3}, {} and {7}:
 //
 //	Dense   shape (3, 2)       values  7 3 . . 7 .      every bag has the same length
 //	Ragged  values 7 3 7       splits  0 2 2 3          bag i is values[splits[i]:splits[i+1]]
@@ -93,8 +93,8 @@ type IDs interface {
 	KeyType() KeyType
 	// Len returns the number of ids.
 	Len() int
-	// Shape returns the shape as Keras would print it, -1 for a ragged
-	// dimension. The caller must not change it.
+	// Shape returns the shape, -1 for a ragged dimension. The caller must not
+	// change it.
 	Shape() []int
 	// Weights returns the weight of each id, nil if there are none. Not a copy.
 	Weights() []float32
