@@ -337,6 +337,8 @@ func TestHostileOptions(t *testing.T) {
 		"MaxRows":                    {Width: 1, MaxRows: math.MaxUint32},
 		"wide":                       {Width: math.MaxInt},
 		"wide with state":            {Width: math.MaxInt/3*2 + 2, Optimizer: adam(false), Rows: 1},
+		"no numbers":                 {Width: 1, Initializer: initializer.Constant{Value: math.NaN()}},
+		"another row's numbers":      {Width: 3, Initializer: initializer.Values{1, 2}},
 		"capacity":                   {Width: 1, InitialCapacity: math.MaxInt},
 	} {
 		o.Name = name

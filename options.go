@@ -149,6 +149,11 @@ func (o *TableOptions) check() error {
 	case o.OutOfRange > OutOfRangeLast:
 		return bad("OutOfRange", "is unknown. Received: %d", o.OutOfRange)
 	}
+	if o.Initializer != nil {
+		if err := initializer.Check(o.Initializer, o.Width); err != nil {
+			return bad("Initializer", "%v", err)
+		}
+	}
 	if o.Optimizer != nil {
 		if err := o.Optimizer.Validate(); err != nil {
 			return bad("Optimizer", "%v", err)
