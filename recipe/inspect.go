@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -8,7 +9,6 @@ import (
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/internal/checkpoint"
 	"github.com/rowan-embeddings/rowan/model"
-	"github.com/rowan-embeddings/rowan/optim"
 )
 
 // Inspection is what a checkpoint holds.
@@ -36,14 +36,20 @@ type TableInspection struct {
 	Rows      int    `json:"rows"`
 	Optimizer string `json:"optimizer"`
 	// Exact says that rows catch up with steps they missed.
-	Exact bool         `json:"exact"`
-	Slots []optim.Slot `json:"slots"`
+	Exact bool   `json:"exact"`
+	Slots []Slot `json:"slots"`
 	// Stride is the bytes from one row to the next.
 	Stride        int   `json:"stride"`
 	RowBytes      int64 `json:"row_bytes"`
 	IndexBytes    int64 `json:"index_bytes"`
 	HugePageBytes int64 `json:"huge_page_bytes"`
 	Norms         Norms `json:"norms"`
+}
+
+// Slot is state of the optimizer that each row carries: so many numbers.
+type Slot struct {
+	Name  string `json:"name"`
+	Width int    `json:"width"`
 }
 
 // Norms describe the L2 norms of a table's rows.
@@ -101,8 +107,12 @@ func Inspect(ctx context.Context, path string) (*Inspection, error) {
 
 func inspectTable(t *rowan.Table, n Norms) TableInspection {
 	o, s := t.Options(), t.Stats()
+	slots := []Slot{}
+	for _, x := range s.Slots {
+		slots = append(slots, Slot{x.Name, cmp.Or(x.Width, t.Width())})
+	}
 	return TableInspection{Name: t.Name(), KeyType: t.KeyType().String(), Dynamic: t.Dynamic(), Width: t.Width(), Rows: s.Rows,
-		Optimizer: o.Optimizer.Updater.Name(), Exact: o.Optimizer.Exact, Slots: s.Slots,
+		Optimizer: o.Optimizer.Updater.Name(), Exact: o.Optimizer.Exact, Slots: slots,
 		Stride: s.Stride, RowBytes: s.RowBytes, IndexBytes: s.IndexBytes, HugePageBytes: s.HugePageBytes, Norms: n}
 }
 

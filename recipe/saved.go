@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,11 +29,14 @@ type savedConfig struct {
 
 func (s *savedConfig) scale() scale { return scale{s.Examples, s.Steps} }
 
+// oneCheckpoint matches the name of a checkpoint in its directory.
+var oneCheckpoint = regexp.MustCompile(`^ckpt-[0-9]{8,}$`)
+
 // find returns the checkpoint that a path names: a directory of checkpoints,
 // which stands for its latest, or one of them.
 func find(path string) (*model.Saved, error) {
 	dir, one := path, ""
-	if strings.HasPrefix(filepath.Base(path), "ckpt-") {
+	if oneCheckpoint.MatchString(filepath.Base(path)) {
 		dir, one = filepath.Dir(path), filepath.Clean(path)
 	}
 	all, err := model.OpenCheckpoints(dir)

@@ -87,11 +87,7 @@ func slots(t recipe.TableInspection) string {
 		names[0] += " (exact)"
 	}
 	for _, s := range t.Slots {
-		width := s.Width
-		if width == 0 {
-			width = t.Width
-		}
-		names = append(names, fmt.Sprintf("%s %d", s.Name, width))
+		names = append(names, fmt.Sprintf("%s %d", s.Name, s.Width))
 	}
 	return strings.Join(names, ", ")
 }
