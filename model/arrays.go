@@ -49,6 +49,9 @@ func (a *Arrays) batchSize() int {
 
 // check returns the number of examples, if the arrays agree on it.
 func (a *Arrays) check() (int, error) {
+	if a == nil {
+		return 0, errNoSource
+	}
 	if a.BatchSize < 0 {
 		return 0, fmt.Errorf("%w: BatchSize must be more than 0, got %d", ErrArgument, a.BatchSize)
 	}

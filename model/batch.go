@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/rowan-embeddings/rowan/dataset"
@@ -78,8 +79,10 @@ func (m *Model) checkSizes(n int, in []layer.Value) error {
 // examples returns the first dimension of a value.
 func examples(v layer.Value) (int, error) {
 	var shape []int
-	switch {
-	case v.IDs != nil:
+	switch ids := !isNil(v.IDs); {
+	case ids && v.Floats != nil:
+		return 0, fmt.Errorf("both ids and floats")
+	case ids:
 		shape = v.IDs.Shape()
 	case v.Floats != nil:
 		shape = v.Floats.Shape()
@@ -89,7 +92,16 @@ func examples(v layer.Value) (int, error) {
 	if len(shape) == 0 {
 		return 0, fmt.Errorf("a scalar has no examples")
 	}
+	if n := len(v.Mask); n > 0 && (v.Floats == nil || shape[0] == 0 || n%shape[0] != 0 || n > v.Floats.Len()) {
+		return 0, fmt.Errorf("a mask of %d flags beside an array of shape %v: it belongs to floats, a flag an entry", n, shape)
+	}
 	return shape[0], nil
+}
+
+// isNil reports whether v is nil, as an interface or as a pointer in one.
+func isNil(v any) bool {
+	r := reflect.ValueOf(v)
+	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
 }
 
 func names(named map[string]layer.Value) []string { return slices.Sorted(maps.Keys(named)) }

@@ -106,7 +106,7 @@ func (m *Model) Save(ctx context.Context, to *Checkpoints, config any) error {
 	if err := m.built(); err != nil {
 		return err
 	}
-	if to == nil {
+	if to == nil || to.store == nil {
 		return fmt.Errorf("%w: the directory of checkpoints is nil", ErrArgument)
 	}
 	m.training.Lock()
@@ -181,7 +181,7 @@ func (m *Model) Load(ctx context.Context, from *Saved) error {
 	if err := m.built(); err != nil {
 		return err
 	}
-	if from == nil {
+	if from == nil || from.c == nil {
 		return fmt.Errorf("%w: the checkpoint is nil", ErrArgument)
 	}
 	m.training.Lock()

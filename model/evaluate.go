@@ -14,6 +14,9 @@ func (m *Model) Evaluate(ctx context.Context, s Source) (Logs, error) {
 	if s == nil {
 		return nil, errNoSource
 	}
+	if err := m.built(); err != nil {
+		return nil, err
+	}
 	m.training.Lock()
 	defer m.training.Unlock()
 	c, err := m.ready()

@@ -63,6 +63,9 @@ func (m *Model) start(s Source, o FitOptions) (*fit, error) {
 	if s == nil || o.InitialEpoch < 0 || o.Epochs < o.InitialEpoch || slices.Contains(o.Callbacks, nil) {
 		return nil, fmt.Errorf("%w: Fit needs a source, 0 ≤ InitialEpoch ≤ Epochs and no nil callbacks, got InitialEpoch %d, Epochs %d", ErrArgument, o.InitialEpoch, o.Epochs)
 	}
+	if err := m.built(); err != nil {
+		return nil, err
+	}
 	m.training.Lock()
 	defer m.training.Unlock()
 	c, err := m.ready()

@@ -23,6 +23,9 @@ func (o OutputOptions) resolve(t *layer.Tensor, prefix string) (output, error) {
 	if out.weight == 0 {
 		out.weight = 1
 	}
+	if out.weight-out.weight != 0 {
+		return out, fmt.Errorf("%w: LossWeight must be a finite number, got %v", ErrArgument, o.LossWeight)
+	}
 	if o.LossName != "" {
 		if o.Loss != nil {
 			return out, fmt.Errorf("%w: set Loss or LossName, not both", ErrArgument)
@@ -71,7 +74,7 @@ func checkMetrics(all []output) error {
 			losses++
 		}
 		for _, m := range o.metrics {
-			if m == nil {
+			if isNil(m) {
 				return fmt.Errorf("%w: a metric is nil", ErrArgument)
 			}
 			name := o.prefix + m.Name()

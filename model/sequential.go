@@ -50,7 +50,7 @@ func Start(o layer.InputOptions) (layer.Layer, error) {
 // Add puts a layer on top. The model has to be compiled anew. After an error
 // the stack is as it was.
 func (s *Sequential) Add(l layer.Layer) error {
-	if l == nil {
+	if isNil(l) {
 		return fmt.Errorf("%w: the layer is nil", ErrArgument)
 	}
 	if in, ok := l.(*layer.InputLayer); ok {

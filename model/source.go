@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"github.com/rowan-embeddings/rowan/dataset"
@@ -49,6 +50,9 @@ func (s datasetSource) Batches(ctx context.Context, from dataset.Cursor) iter.Se
 
 // FromBatch makes a batch of a dataset one of a model. It shares the memory of d.
 func FromBatch(d *dataset.Batch) (*Batch, error) {
+	if d == nil {
+		return nil, fmt.Errorf("%w: the batch is nil", ErrData)
+	}
 	b := &Batch{N: d.N, Named: make(map[string]layer.Value, len(d.IDs)+len(d.Numbers)), Weights: d.Weight, End: d.End, Data: d}
 	for name, ids := range d.IDs {
 		b.Named[name] = layer.Value{IDs: ids}

@@ -24,6 +24,9 @@ type trained struct {
 // not finite is rowan.ErrNotFinite, and changes nothing. The step is finished
 // even if ctx ends meanwhile.
 func (m *Model) TrainOnBatch(ctx context.Context, b *Batch) (float64, error) {
+	if err := m.built(); err != nil {
+		return 0, err
+	}
 	m.training.Lock()
 	defer m.training.Unlock()
 	t, err := m.train(ctx, b, false)
