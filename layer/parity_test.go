@@ -625,7 +625,7 @@ func TestSeveralUpdates(t *testing.T) {
 	}
 }
 
-// TestConstantRow starts every key at the same row, of a config too.
+// TestConstantRow starts every key at the same row, whose length is checked.
 func TestConstantRow(t *testing.T) {
 	row := initializer.Values{1, -2, 3}
 	l := newDynamic(t, 3, layer.DynamicOptions{Initializer: row})
@@ -637,5 +637,9 @@ func TestConstantRow(t *testing.T) {
 		if got := run(t, l, ids(t, []int{2}, 7, -9)).Values[0].Floats.Data(); !slices.Equal(got, []float32{1, -2, 3, 1, -2, 3}) {
 			t.Errorf("rows %v, want %v twice", got, row)
 		}
+	}
+	_, err = newDynamic(t, 4, layer.DynamicOptions{Initializer: row}).Run(context.Background(), layer.Args{}, ids(t, []int{1}, 7))
+	if err == nil || !strings.Contains(err.Error(), "3 numbers for width 4") {
+		t.Errorf("a row of another length: %v", err)
 	}
 }
