@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -394,6 +395,43 @@ func TestSameTableTwice(t *testing.T) {
 		t.Error("two tables of one name were saved in one checkpoint")
 	}
 }
+
+// TestLoadOfSeveralIsOne: a table that changes while others are read keeps all
+// from being loaded.
+func TestLoadOfSeveralIsOne(t *testing.T) {
+	for name, change := range map[string]func(*rowan.Table) error{
+		"closed":            (*rowan.Table).Close,
+		"another optimizer": func(table *rowan.Table) error { return table.SetOptimizer(sgd(1)) },
+	} {
+		first, second := newTable(t, rowan.TableOptions{Width: 1, Rows: 1}), newTable(t, rowan.TableOptions{Width: 1, Rows: 1})
+		file := saved(t, first)
+		written := values(t, []float32{7}, 1, 1)
+		if err := first.Upsert(ctx, dense(t, []int64{0}), written); err != nil {
+			t.Fatal(err)
+		}
+		end := &atEnd{Reader: bytes.NewReader(file), do: func() error { return change(second) }}
+		open := func(table *rowan.Table) (io.ReadCloser, error) {
+			if table == second {
+				return end, nil
+			}
+			return io.NopCloser(bytes.NewReader(file)), nil
+		}
+		if err := rowan.LoadTables(ctx, open, first, second); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if got := read(t, first, 0); got[0] != 7 {
+			t.Errorf("%s: the other table reads %v, want 7", name, got)
+		}
+	}
+}
+
+// atEnd is a file that does something when it is closed.
+type atEnd struct {
+	io.Reader
+	do func() error
+}
+
+func (f *atEnd) Close() error { return f.do() }
 
 // TestChurnIsBounded: keys that come and go do not make a table of strings grow.
 func TestChurnIsBounded(t *testing.T) {

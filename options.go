@@ -36,7 +36,8 @@ type TableOptions struct {
 	// Regularizer pulls touched rows towards zero. Default: none.
 	Regularizer Regularizer
 	// MaxNorm bounds the L2 norm of every row, as it is read and as it is
-	// stored. Default 0: no bound.
+	// stored. Steps that an exact optimizer makes up for are bounded together,
+	// after the last of them. Default 0: no bound.
 	MaxNorm float32
 	// Missing says what a dynamic table reads for a key it does not hold, in
 	// lookups that do not train. Default: MissingInitial.

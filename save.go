@@ -13,7 +13,9 @@ import (
 
 // Save writes the table as a table file (docs/format.md): every row's weights
 // and optimiser state, in ascending order of the keys, so that equal tables
-// give equal bytes. Lookups go on meanwhile; updates wait.
+// give equal bytes. Updates wait until it is written, and so do lookups that
+// meet an update which waits. An update that is under way in another goroutine
+// may be saved in part: to save one step and no other, save between steps.
 func (t *Table) Save(ctx context.Context, w io.Writer) error {
 	t.rlock(allStripes)
 	defer t.runlock(allStripes)
@@ -117,16 +119,31 @@ func (l *loading) abandon() {
 	}
 }
 
+// current reports a table that has changed so that the core no longer fits it.
+func (l *loading) current() error {
+	l.table.rlock(0)
+	defer l.table.runlock(0)
+	return l.fits()
+}
+
+// fits does current under the locks that the caller holds.
+func (l *loading) fits() error {
+	switch c := l.table.core; {
+	case c == nil:
+		return ErrClosed
+	case c.optimizer != l.core.optimizer:
+		return fmt.Errorf("%w: the optimizer was changed meanwhile", ErrStale)
+	}
+	return nil
+}
+
 // install puts the core in the place of the table's.
 func (l *loading) install() error {
 	t := l.table
 	t.lock()
 	defer t.unlock()
-	switch {
-	case t.core == nil:
-		return ErrClosed
-	case t.core.optimizer != l.core.optimizer:
-		return fmt.Errorf("%w: the optimizer was changed meanwhile", ErrStale)
+	if err := l.fits(); err != nil {
+		return err
 	}
 	t.swap(l.core)
 	t.SetStep(l.step)

@@ -70,7 +70,9 @@ func (s *Store) Load(ctx context.Context, meta any, tables ...*Table) (step int6
 }
 
 // LoadTables loads several tables, each from the file that open returns for
-// it: all of them, or after an error none.
+// it: all of them, or after an error none. Only if one of them is closed, or
+// given another optimizer, in the very moment that they are put in place, those
+// before it are loaded.
 func LoadTables(ctx context.Context, open func(*Table) (io.ReadCloser, error), tables ...*Table) error {
 	loads := make([]*loading, 0, len(tables))
 	defer func() {
@@ -84,6 +86,11 @@ func LoadTables(ctx context.Context, open func(*Table) (io.ReadCloser, error), t
 			return fmt.Errorf("load table %q: %w", t.Name(), err)
 		}
 		loads = append(loads, l)
+	}
+	for _, l := range loads {
+		if err := l.current(); err != nil {
+			return fmt.Errorf("load table %q: %w", l.table.Name(), err)
+		}
 	}
 	for _, l := range loads {
 		if err := l.install(); err != nil {
