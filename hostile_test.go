@@ -316,6 +316,20 @@ func TestFailedUpsert(t *testing.T) {
 	}
 }
 
+// TestLongKeyStopsBeforeTheStep: a key that cannot be stored reads as its first
+// values, and is refused where it would be trained, not half way through a step.
+func TestLongKeyStopsBeforeTheStep(t *testing.T) {
+	table := newTable(t, rowan.TableOptions{Width: 1, KeyType: tensor.String, Optimizer: sgd(1)})
+	ids := dense(t, []string{"a", strings.Repeat("x", 1<<16)})
+	if _, err := table.Lookup(ctx, ids, rowan.LookupOptions{}); err != nil {
+		t.Error(err)
+	}
+	_, err := table.Lookup(ctx, ids, rowan.LookupOptions{Training: true})
+	if err == nil || !strings.Contains(err.Error(), "got 65536 at position 1") {
+		t.Error(err)
+	}
+}
+
 // TestRepeatedKeysFit: keys that repeat take the room of one.
 func TestRepeatedKeysFit(t *testing.T) {
 	table := newTable(t, rowan.TableOptions{Width: 1, MaxRows: 2})

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"unsafe"
 
+	"github.com/rowan-embeddings/rowan/internal/keymap"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -61,6 +62,16 @@ func reinterpret(ids []int64) []uint64 {
 }
 
 func (k *keyBatch) len() int { return max(len(k.ints), len(k.strs)) }
+
+// storable reports a key that cannot be inserted: told when it is looked up to
+// be trained, it stops a step before the step has changed anything.
+func (k *keyBatch) storable(i, from int) error {
+	if k.strs == nil || len(k.strs[i]) <= keymap.MaxString {
+		return nil
+	}
+	return fmt.Errorf("%w: at most %d bytes; got %d at position %d, beginning %.40q",
+		keymap.ErrLong, keymap.MaxString, len(k.strs[i]), from+i, k.strs[i])
+}
 
 // slice returns the keys lo to hi.
 func (k *keyBatch) slice(lo, hi int) keyBatch {

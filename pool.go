@@ -146,7 +146,7 @@ func (t *Table) missing(l *Lookup, keys *keyBatch, i, from int) (uint32, error) 
 			ErrOutOfRange, keys.format(i, l.ids.KeyType()), from+i, l.ids.Shape(), t.opt.Rows)
 	}
 	if l.opt.Training {
-		return rowAbsent, nil
+		return rowAbsent, keys.storable(i, from)
 	}
 	switch t.opt.Missing {
 	case MissingZeros:
