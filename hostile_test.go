@@ -349,16 +349,19 @@ func TestHostileOptions(t *testing.T) {
 		"string padding of integers": {Width: 1, Padding: rowan.PaddingString("x")},
 		"integer padding of strings": {Width: 1, KeyType: tensor.String, Padding: rowan.PaddingID(0)},
 		"an infinite penalty":        {Width: 1, Regularizer: rowan.Regularizer{L1: inf}},
-		"MaxRows":                    {Width: 1, MaxRows: math.MaxUint32},
+		"MaxRows":                    {Width: 1, MaxRows: math.MaxInt},
 		"wide":                       {Width: math.MaxInt},
 		"wide with state":            {Width: math.MaxInt/3*2 + 2, Optimizer: adam(false), Rows: 1},
 		"no numbers":                 {Width: 1, Initializer: initializer.Constant{Value: math.NaN()}},
 		"another row's numbers":      {Width: 3, Initializer: initializer.Values{1, 2}},
 		"capacity":                   {Width: 1, InitialCapacity: math.MaxInt},
 	} {
+		if max(o.MaxRows, o.InitialCapacity) == math.MaxInt32 {
+			continue // a 32-bit int names no number of rows that is too large
+		}
 		o.Name = name
-		if table, err := rowan.NewTable(o); !errors.Is(err, rowan.ErrOptions) {
-			t.Errorf("%s: %v, %v", name, table, err)
+		if _, err := rowan.NewTable(o); !errors.Is(err, rowan.ErrOptions) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

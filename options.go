@@ -182,7 +182,7 @@ func (o TableOptions) withDefaults() TableOptions {
 
 // maxRows is the number of row numbers that are left when three of 32 bits have
 // a meaning of their own: see rowAbsent.
-const maxRows = math.MaxUint32 - 2
+const maxRows = min(math.MaxUint32-2, math.MaxInt)
 
 // maxWidth is the longest row that a slab has room for, at a GiB.
 const maxWidth = 1 << 28
