@@ -28,7 +28,11 @@ func mapSlab(b *testing.B, n int) []float32 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { unix.Munmap(mem) })
+	b.Cleanup(func() {
+		if err := unix.Munmap(mem); err != nil {
+			b.Error(err)
+		}
+	})
 	if err := unix.Madvise(mem, unix.MADV_HUGEPAGE); err != nil {
 		b.Fatal(err)
 	}

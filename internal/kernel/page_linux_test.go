@@ -21,7 +21,11 @@ func atPageEnd[T float32 | uint32 | int64](t *testing.T, from []T) []T {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { unix.Munmap(mem) })
+	t.Cleanup(func() {
+		if err := unix.Munmap(mem); err != nil {
+			t.Error(err)
+		}
+	})
 	if err := unix.Mprotect(mem[pages:], unix.PROT_NONE); err != nil {
 		t.Fatal(err)
 	}

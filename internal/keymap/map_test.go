@@ -165,7 +165,7 @@ func TestOneInsertMovesOneSegment(t *testing.T) {
 		if s.segs > segs {
 			splits++
 		}
-		if s.small != nil && len(s.small) > segmentSize || arena && s.small != nil {
+		if len(s.small) > segmentSize || arena && s.small != nil {
 			t.Fatalf("insert %d: a segment of %d buckets on the heap", i, len(s.small))
 		}
 	}
