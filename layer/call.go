@@ -22,7 +22,7 @@ type Call struct {
 	layer   Layer // the layer being called
 	masks   []*graph.Node
 	losses  []*graph.Node
-	updates []dense.Update
+	updates []dense.Update // in training; one a weight
 	metrics []NamedNode
 	streams map[string]uint64 // random arrays drawn by each layer so far
 }
@@ -89,9 +89,19 @@ func (c *Call) AddLoss(n ...*graph.Node) {
 }
 
 // AddUpdate assigns a new value to a weight after the step: a running mean.
+// Where Training is false it does nothing. A weight has one update a step: of
+// two values, from two calls of a shared layer say, none is the right one, and
+// the second is ErrArgument.
 func (c *Call) AddUpdate(v *Variable, n *graph.Node) {
 	c.Var(v)
-	c.updates = append(c.updates, dense.Update{Variable: c.index[v], Value: n})
+	if !c.Training {
+		return
+	}
+	at := c.index[v]
+	if slices.ContainsFunc(c.updates, func(u dense.Update) bool { return u.Variable == at }) {
+		graphPanic("%w: weight %q has an update in this step already: update it in one call, once, or give each call a weight of its own", ErrArgument, v.Name())
+	}
+	c.updates = append(c.updates, dense.Update{Variable: at, Value: n})
 }
 
 // AddMetric reports a scalar under a name at every step.

@@ -1,0 +1,83 @@
+package layer_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/layer"
+)
+
+// averager updates its mean without asking whether this is training.
+type averager struct {
+	layer.Base
+	mean *layer.Variable
+}
+
+func newAverager() *averager {
+	l := new(averager)
+	l.Init(l, layer.Options{Name: "averager"})
+	return l
+}
+
+func (l *averager) Build(...layer.Shape) (err error) {
+	l.mean, err = l.AddWeight("mean", layer.Shape{1}, layer.WeightOptions{Frozen: true, Initializer: initializer.Zeros{}})
+	return err
+}
+
+func (l *averager) Call(c *layer.Call, in ...*graph.Node) []*graph.Node {
+	c.AddUpdate(l.mean, graph.ReduceMean(in[0], 0))
+	return in
+}
+
+// TestInferenceUpdatesNothing runs from several goroutines, so that under the
+// race detector it also says that nobody writes.
+func TestInferenceUpdatesNothing(t *testing.T) {
+	l, x := newAverager(), vector(t, []int{2, 1}, 1, 3)
+	run(t, l, x) // builds it
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			if _, err := l.Run(context.Background(), layer.Args{}, x); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if got := l.mean.Value(); got[0] != 0 {
+		t.Errorf("mean %v after inference runs, want 0", got)
+	}
+	must[*layer.Output](t)(l.Run(context.Background(), layer.Args{Training: true}, x))
+	if got := l.mean.Value(); got[0] != 2 {
+		t.Errorf("mean %v after a training run, want 2", got)
+	}
+}
+
+// TestTwoUpdatesOfAWeight: a shared layer's calls would each store a mean.
+func TestTwoUpdatesOfAWeight(t *testing.T) {
+	l, s := newAverager(), layer.NewScope(1)
+	in := []*layer.Tensor{input(t, s, 1), input(t, s, 1)}
+	sum := apply(t, layer.NewAdd(layer.Options{}), apply(t, l, in[0]), apply(t, l, in[1]))
+	plan := must[*layer.Plan](t)(layer.NewPlan(in, []*layer.Tensor{sum}))
+	x := vector(t, []int{2, 1}, 1, 3)
+	for _, training := range []bool{false, true} {
+		p := must[*layer.Program](t)(plan.Program(layer.ProgramOptions{Training: training, Losses: []layer.Loss{layer.MeanSquaredError}}))
+		arrays, err := plan.NewHostStage().Lookup(context.Background(), training, x, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.Run(args(p, slices.Clone(arrays), labels(x)))
+		if !training && err != nil {
+			t.Errorf("evaluation: %v", err)
+		}
+		if training && (!errors.Is(err, layer.ErrArgument) || !strings.Contains(err.Error(), `weight "averager/mean" has an update in this step already`)) {
+			t.Errorf("training: error %v, want one that names the weight", err)
+		}
+	}
+}
