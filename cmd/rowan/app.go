@@ -66,7 +66,7 @@ func (a *app) command() *cli.Command {
 		Description: examples(
 			"Train on the ratings of the repository, then ask for films like Toy Story:",
 			"rowan train examples/movielens/train.yaml",
-			"rowan similar checkpoints/movielens --table film --key 1",
+			"rowan similar checkpoints/movielens --table film --key 1 --min-norm 0.35",
 		) + "\n\n" + exits,
 		Commands:        []*cli.Command{newTrain(a), newEvaluate(a), newPredict(a), newSimilar(a), newInspect(a)},
 		Writer:          a.out,

@@ -16,11 +16,11 @@ func newSimilar(a *app) *cli.Command {
 		Usage:     "list the keys of a table whose rows are most like one",
 		ArgsUsage: "CHECKPOINT",
 		Description: examples(
-			"Films like Toy Story:",
-			"rowan similar checkpoints/movielens --table film --key 1 --k 10",
+			"Films like Toy Story, among those that many have rated:",
+			"rowan similar checkpoints/movielens --table film --key 1 --k 10 --min-norm 0.35",
 			"Titles from a file that the config does not name:",
 			"rowan similar checkpoints/movielens --table film --key 1 --titles examples/movielens/movies.csv.gz --title-key movieId --title-column title",
-		) + "\n\nThe search is exact: every row is compared.",
+		) + "\n\n" + similarNotes,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "table", Usage: "`TABLE` to search", Required: true},
 			&cli.StringFlag{Name: "key", Usage: "`KEY` to compare with", Required: true},
@@ -35,6 +35,10 @@ func newSimilar(a *app) *cli.Command {
 		Action: a.similar,
 	}
 }
+
+const similarNotes = `The search is exact: every row is compared. Under a penalty, rows with few
+examples stay short and point anywhere, so that the cosine finds some of them
+close: --min-norm leaves them out. rowan inspect shows how norms are spread.`
 
 func (a *app) similar(ctx context.Context, c *cli.Command) error {
 	args, err := arguments(c, 1, 1)
