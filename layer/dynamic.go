@@ -116,6 +116,7 @@ func NewDynamicEmbedding(size int, o DynamicOptions) (*DynamicEmbedding, error) 
 	if o.Initializer == nil {
 		o.Initializer = initializer.NewRandomNormal()
 	}
+	o.Padding, o.PaddingString = clonePointer(o.Padding), clonePointer(o.PaddingString)
 	l := &DynamicEmbedding{size: size, o: o}
 	l.Init(l, o.Options)
 	return l, nil

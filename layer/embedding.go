@@ -3,6 +3,7 @@ package layer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/initializer"
@@ -72,6 +73,7 @@ func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, erro
 	if o.Initializer == nil {
 		o.Initializer = initializer.NewRandomUniform()
 	}
+	o.InputLength, o.Padding = slices.Clone(o.InputLength), clonePointer(o.Padding)
 	l := &Embedding{inputDim: inputDim, outputDim: outputDim, o: o}
 	l.Init(l, o.Options)
 	return l, nil
@@ -127,7 +129,7 @@ func (l *Embedding) Optimizer() *optim.Optimizer { return l.o.Optimizer }
 // the first: ids of the shape that input_length says, else of one free dimension.
 func (l *Embedding) ImpliedInput() InputOptions {
 	if l.o.InputLength != nil {
-		return InputOptions{IDs: true, Shape: Shape(l.o.InputLength)}
+		return InputOptions{IDs: true, Shape: slices.Clone(l.o.InputLength)}
 	}
 	return InputOptions{IDs: true, Shape: Shape{-1}}
 }
@@ -223,11 +225,20 @@ func pointerConfig[T any](p *T) any {
 	return *p
 }
 
+// clonePointer copies an argument, so that the caller may use his for something else.
+func clonePointer[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	return new(*p)
+}
+
+// lengthConfig is a copy: a config is the caller's.
 func lengthConfig(n []int) any {
 	if n == nil {
 		return nil
 	}
-	return n
+	return slices.Clone(n)
 }
 
 func combinerConfig(c rowan.Combiner) any {

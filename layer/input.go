@@ -2,6 +2,7 @@ package layer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -32,6 +33,7 @@ func newInputLayer(o InputOptions) (*InputLayer, error) {
 			return nil, fmt.Errorf("%w: input %q: dimensions are positive, or -1 where not known, got %v", ErrArgument, o.Name, o.Shape)
 		}
 	}
+	o.Shape = slices.Clone(o.Shape)
 	l := &InputLayer{o: o}
 	if o.Name == "" {
 		l.o.Name = o.Scope.unique("input")
@@ -47,7 +49,7 @@ func (l *InputLayer) Build(...Shape) error { return nil }
 
 // Config implements [Configurer].
 func (l *InputLayer) Config() Config {
-	c := Config{"name": l.Name(), "shape": []int(l.o.Shape), "ids": l.o.IDs, "ragged": l.o.Ragged}
+	c := Config{"name": l.Name(), "shape": []int(slices.Clone(l.o.Shape)), "ids": l.o.IDs, "ragged": l.o.Ragged}
 	if l.o.IDs {
 		c["key_dtype"] = l.o.KeyType.String()
 	}

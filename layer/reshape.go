@@ -2,6 +2,7 @@ package layer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 )
@@ -58,7 +59,7 @@ func NewReshape(target Shape, o Options) (*Reshape, error) {
 	if free > 1 {
 		return nil, fmt.Errorf("%w: Reshape: there must be at most one unknown dimension (-1) in `target_shape`. Received: %v", ErrArgument, []int(target))
 	}
-	l := &Reshape{target: target}
+	l := &Reshape{target: slices.Clone(target)}
 	l.Init(l, o)
 	return l, nil
 }
@@ -113,7 +114,7 @@ func (l *Reshape) OutputShape(in ...Shape) ([]Shape, error) {
 
 // Config implements [Configurer].
 func (l *Reshape) Config() Config {
-	return l.BaseConfig().with(Config{"target_shape": []int(l.target)})
+	return l.BaseConfig().with(Config{"target_shape": []int(slices.Clone(l.target))})
 }
 
 func reshapeFromConfig(c Config) (Layer, error) {
