@@ -43,9 +43,8 @@ func (b *Base) SetWeights(weights [][]float32) error {
 			ErrWeights, b.Name(), len(weights), len(vars))
 	}
 	for i, v := range vars {
-		if len(weights[i]) != v.shape.size() {
-			return fmt.Errorf("%w: layer %q weight %q of shape %v holds %d numbers, provided weight has %d",
-				ErrWeights, b.Name(), v.name, v.shape, v.shape.size(), len(weights[i]))
+		if err := v.takes(weights[i]); err != nil {
+			return fmt.Errorf("layer %q weight %q: %w", b.Name(), v.name, err)
 		}
 	}
 	for i, v := range vars {
@@ -53,6 +52,28 @@ func (b *Base) SetWeights(weights [][]float32) error {
 			copy(v.value, weights[i])
 		} else if err := writeTable(context.Background(), v, weights[i]); err != nil {
 			return fmt.Errorf("weight %q: %w", v.Name(), err)
+		}
+	}
+	return nil
+}
+
+// takes reports what writing w to the weight would stumble over: a number of
+// numbers, and of a table whatever stops a chunk when others have been written.
+func (v *Variable) takes(w []float32) error {
+	if len(w) != v.shape.size() {
+		return fmt.Errorf("%w: shape %v holds %d numbers, provided weight has %d", ErrWeights, v.shape, v.shape.size(), len(w))
+	}
+	if v.table == nil {
+		return nil
+	}
+	if rows := v.table.Len(); rows == 0 {
+		return fmt.Errorf("table %q: %w", v.table.Name(), rowan.ErrClosed)
+	} else if rows < v.shape[0] {
+		return fmt.Errorf("%w: shape %v is of more rows than table %q has, %d", ErrWeights, v.shape, v.table.Name(), rows)
+	}
+	for i, x := range w {
+		if x-x != 0 {
+			return fmt.Errorf("%w: number %d, of row %d, is %v", rowan.ErrNotFinite, i, i/v.shape[1], x)
 		}
 	}
 	return nil
