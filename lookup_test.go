@@ -337,3 +337,24 @@ func TestCombinerNames(t *testing.T) {
 		t.Errorf("an unknown combiner: %v", err)
 	}
 }
+
+// TestNoTable looks ids up where there is no table: nil, one that NewTable did
+// not make, and a closed one.
+func TestNoTable(t *testing.T) {
+	closed := newTable(t, rowan.TableOptions{Width: 2, Rows: 3})
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		table *rowan.Table
+		want  error
+	}{{"nil", nil, rowan.ErrOptions}, {"zero", new(rowan.Table), rowan.ErrClosed}, {"closed", closed, rowan.ErrClosed}} {
+		for _, combiner := range []rowan.Combiner{rowan.None, rowan.Mean} {
+			_, err := c.table.Lookup(ctx, dense(t, []int64{1, 2}, 1, 2), rowan.LookupOptions{Combiner: combiner})
+			is(t, c.name, err, c.want)
+		}
+	}
+	_, err := rowan.NewTable(rowan.TableOptions{Width: 2, Rows: -1})
+	is(t, "no rows", err, rowan.ErrOptions)
+}
