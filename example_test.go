@@ -75,9 +75,10 @@ func ExampleTyped() {
 	words, _ := rowan.As[string](t)
 	_ = words.Set(ctx, "rowan", 1, 2)
 	_ = words.Set(ctx, "ash", 3, 4)
-	for word, row := range words.All(ctx) {
-		fmt.Println(word, row)
-	}
+	_ = words.Each(ctx, func(word string, row []float32) error {
+		_, err := fmt.Println(word, row)
+		return err
+	})
 	// Output:
 	// ash [3 4]
 	// rowan [1 2]

@@ -193,14 +193,28 @@ func TestTyped(t *testing.T) {
 		t.Fatal(err)
 	}
 	var keys []int32
-	for k, row := range films.All(ctx) {
+	err = films.Each(ctx, func(k int32, row []float32) error {
 		keys = append(keys, k)
 		if row[0] != float32(-k) {
 			t.Errorf("key %d has row %v", k, row)
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if !slices.Equal(keys, []int32{-2, 0}) {
 		t.Errorf("keys %v, want -2 and 0", keys)
+	}
+	stop := errors.New("stop")
+	if err := films.Each(ctx, func(int32, []float32) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("the error of the function: %v", err)
+	}
+	if err := table.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := films.Each(ctx, func(int32, []float32) error { return nil }); !errors.Is(err, rowan.ErrClosed) {
+		t.Errorf("a closed table: %v", err)
 	}
 }
 

@@ -3,7 +3,6 @@ package rowan
 import (
 	"context"
 	"fmt"
-	"iter"
 
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -67,20 +66,19 @@ func (t Typed[K]) Delete(ctx context.Context, keys ...K) error {
 	return t.table.Remove(ctx, ids)
 }
 
-// All yields the keys in ascending order with their rows, which are valid
-// until the next. It ends early if ctx does; see [Table.Export].
-func (t Typed[K]) All(ctx context.Context) iter.Seq2[K, []float32] {
-	return func(yield func(K, []float32) bool) {
-		width := t.table.Width()
-		for part, err := range t.table.Export(ctx) {
-			if err != nil {
-				return
-			}
-			for i, key := range part.Keys.(*tensor.Dense[K]).Values() {
-				if !yield(key, part.Values.Data()[i*width:(i+1)*width]) {
-					return
-				}
+// Each calls f for every key in ascending order with its row, which is valid
+// until f returns. It ends with the first error, of f too; see [Table.Export].
+func (t Typed[K]) Each(ctx context.Context, f func(key K, row []float32) error) error {
+	width := t.table.Width()
+	for part, err := range t.table.Export(ctx) {
+		if err != nil {
+			return err
+		}
+		for i, key := range part.Keys.(*tensor.Dense[K]).Values() {
+			if err := f(key, part.Values.Data()[i*width:(i+1)*width]); err != nil {
+				return err
 			}
 		}
 	}
+	return nil
 }
