@@ -73,15 +73,27 @@ func (b *Base) accepts(in []*Tensor) error {
 }
 
 func (b *Base) checkShapes(in []Shape) error {
+	if err := b.checkCount(len(in)); err != nil {
+		return err
+	}
 	for i, s := range b.spec {
-		if i >= len(in) {
-			return fmt.Errorf("%w: layer %q expects %d inputs, but it received %d", ErrShape, b.Name(), len(b.spec), len(in))
-		}
 		if err := s.check(in[i]); err != nil {
 			return fmt.Errorf("%w: input %d of layer %q is incompatible with the layer: %w", ErrShape, i, b.Name(), err)
 		}
 	}
 	return nil
+}
+
+// checkCount checks how many inputs the layer is called on.
+func (b *Base) checkCount(n int) error {
+	switch want := len(b.spec); want {
+	case 0, n:
+		return nil
+	case 1:
+		return fmt.Errorf("%w: layer %q expects 1 input, but it received %d", ErrShape, b.Name(), n)
+	default:
+		return fmt.Errorf("%w: layer %q expects %d inputs, but it received %d", ErrShape, b.Name(), want, n)
+	}
 }
 
 // outputs returns tensors of the right shapes, not connected yet.

@@ -39,8 +39,8 @@ func (b *Base) Init(self Layer, o Options) {
 // pass it on. Without it, a masked input is an error.
 func (b *Base) SupportMasking() { b.masking = true }
 
-// SetInputSpec says what the layer accepts, one spec an input. Fewer specs
-// than inputs leave the rest unchecked.
+// SetInputSpec says what the layer accepts: as many inputs as there are specs,
+// each as its spec has it. Without specs the layer takes any number of any inputs.
 func (b *Base) SetInputSpec(s ...InputSpec) { b.spec = s }
 
 func (b *Base) core() *Base { return b }

@@ -130,6 +130,9 @@ func (c *Call) Apply(l GraphLayer, in ...*graph.Node) []*graph.Node {
 // apply calls l, and returns its outputs and their masks.
 func (c *Call) apply(l GraphLayer, in, mask []*graph.Node) (out, outMask []*graph.Node) {
 	b := l.core()
+	if err := b.checkCount(len(in)); err != nil {
+		panic(err)
+	}
 	c.trace.Scope(b.Name(), func() {
 		outer, outerMasks := c.layer, c.masks
 		c.layer, c.masks = l, mask

@@ -21,6 +21,7 @@ func NewDropout(rate float64, o Options) (*Dropout, error) {
 	l := &Dropout{rate: rate}
 	l.Init(l, o)
 	l.SupportMasking()
+	l.SetInputSpec(InputSpec{}) // one input, of any shape
 	return l, nil
 }
 

@@ -10,6 +10,7 @@ func NewDropMask(o Options) *DropMask {
 	l := new(DropMask)
 	l.Init(l, o)
 	l.SupportMasking()
+	l.SetInputSpec(InputSpec{}) // one input, of any shape
 	return l
 }
 

@@ -174,14 +174,12 @@ func NewDot(axes [2]int, normalize bool, o Options) (*Dot, error) {
 	}
 	l := &Dot{axes: axes, normalize: normalize}
 	l.Init(l, o)
+	l.SetInputSpec(InputSpec{}, InputSpec{}) // two inputs; Build says of which shapes
 	return l, nil
 }
 
 // Build checks the inputs.
 func (l *Dot) Build(in ...Shape) error {
-	if len(in) != 2 {
-		return fmt.Errorf("%w: a Dot layer should be called on a list of 2 inputs. Received: %d", ErrShape, len(in))
-	}
 	a, b := l.at(len(in[0]))[0], l.at(len(in[1]))[1]
 	if a < 1 || a >= len(in[0]) || b < 1 || b >= len(in[1]) {
 		return fmt.Errorf("%w: Dot over axes %v of inputs of shape %v and %v", ErrShape, l.axes, in[0], in[1])

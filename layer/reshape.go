@@ -15,6 +15,7 @@ type Flatten struct{ Base }
 func NewFlatten(o Options) *Flatten {
 	l := new(Flatten)
 	l.Init(l, o)
+	l.SetInputSpec(InputSpec{}) // one input, of any shape
 	return l
 }
 
@@ -61,6 +62,7 @@ func NewReshape(target Shape, o Options) (*Reshape, error) {
 	}
 	l := &Reshape{target: slices.Clone(target)}
 	l.Init(l, o)
+	l.SetInputSpec(InputSpec{}) // one input, of any shape
 	return l, nil
 }
 
