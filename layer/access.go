@@ -95,5 +95,5 @@ func (b *Base) node(i int, what string) (*Node, error) {
 }
 
 func (b *Base) neverCalled(what string) error {
-	return fmt.Errorf("%w: layer %q has never been called and thus has no defined %s", ErrNotConnected, b.Name(), what)
+	return fmt.Errorf("%w: layer %q has never been applied to a symbolic input and thus has no defined %s: runs on data leave no node", ErrNotConnected, b.Name(), what)
 }

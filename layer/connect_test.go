@@ -143,7 +143,7 @@ func TestSharedLayer(t *testing.T) {
 	if _, err := d.CountParams(); !errors.Is(err, layer.ErrNotBuilt) {
 		t.Errorf("CountParams before building: %v", err)
 	}
-	if _, err := d.InputAt(0); !errors.Is(err, layer.ErrNotConnected) || !strings.Contains(err.Error(), "never been called") {
+	if _, err := d.InputAt(0); !errors.Is(err, layer.ErrNotConnected) || !strings.Contains(err.Error(), "never been applied to a symbolic input") {
 		t.Errorf("InputAt before a call: %v", err)
 	}
 	a, b := input(t, s, 4), input(t, s, 4)
