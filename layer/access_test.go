@@ -170,3 +170,30 @@ func TestOneTableTwice(t *testing.T) {
 		t.Errorf("rows = %v, want [-1 2]", w[0])
 	}
 }
+
+func TestSupportsMasking(t *testing.T) {
+	s := layer.NewScope(1)
+	for _, c := range []struct {
+		name          string
+		layer         layer.Layer
+		in            layer.InputOptions
+		before, after bool
+	}{
+		{"mask_zero", newEmbedding(t, 9, 2, layer.EmbeddingOptions{MaskZero: true}), layer.InputOptions{Shape: layer.Shape{3}}, true, true},
+		{"no mask", newEmbedding(t, 9, 2, layer.EmbeddingOptions{}), layer.InputOptions{Shape: layer.Shape{3}}, false, false},
+		{"ragged", newDynamic(t, 2, layer.DynamicOptions{}), layer.InputOptions{Ragged: true}, false, true},
+		{"ragged, pooled", newDynamic(t, 2, layer.DynamicOptions{Pool: rowan.Mean}), layer.InputOptions{Ragged: true}, false, false},
+	} {
+		if got := layer.Of(c.layer).SupportsMasking(); got != c.before {
+			t.Errorf("%s: supports masking: %v, want %v", c.name, got, c.before)
+		}
+		c.in.Scope, c.in.IDs = s, true
+		apply(t, c.layer, must[*layer.Tensor](t)(layer.Input(c.in)))
+		if got := layer.Of(c.layer).SupportsMasking(); got != c.after {
+			t.Errorf("%s: applied, supports masking: %v, want %v", c.name, got, c.after)
+		}
+	}
+	if !newDense(t, 2, layer.DenseOptions{}).SupportsMasking() || layer.NewFlatten(layer.Options{}).SupportsMasking() {
+		t.Error("Dense passes a mask on, Flatten does not")
+	}
+}

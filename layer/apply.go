@@ -104,6 +104,7 @@ func (b *Base) outputs(in []*Tensor, shapes []Shape) ([]*Tensor, error) {
 		if err != nil {
 			return nil, err
 		}
+		b.masking = b.masking || t.masked
 		return []*Tensor{t}, nil
 	case GraphLayer:
 		return b.graphOutputs(l, in, shapes)

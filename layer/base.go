@@ -103,7 +103,9 @@ func (b *Base) SetTrainable(t bool) {
 	}
 }
 
-// SupportsMasking reports whether the layer accepts a mask.
+// SupportsMasking reports whether the layer accepts a mask or makes one: as an
+// embedding does with MaskZero, or once it is applied to ragged ids that it
+// does not pool.
 func (b *Base) SupportsMasking() bool { return b.masking }
 
 // ActivityRegularizer returns the penalty on the layer's outputs.

@@ -76,6 +76,9 @@ func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, erro
 	o.InputLength, o.Padding = slices.Clone(o.InputLength), clonePointer(o.Padding)
 	l := &Embedding{inputDim: inputDim, outputDim: outputDim, o: o}
 	l.Init(l, o.Options)
+	if o.MaskZero {
+		l.SupportMasking()
+	}
 	return l, nil
 }
 
