@@ -2,11 +2,13 @@ package layer
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/internal/suggest"
 )
 
 // Config is the arguments of a layer under Keras' names: numbers, strings,
@@ -308,14 +310,16 @@ func (r *reader) options() Options {
 	return Options{Name: r.text("name"), Frozen: r.off("trainable"), Activity: r.regularizer("activity_regularizer")}
 }
 
-// done returns the first error, or an error about keys that nobody read.
+// done returns the first error, or an error about the keys that nobody read:
+// the first of them in alphabetical order, and the known key that it is like.
 func (r *reader) done(class string) error {
 	if r.err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrConfig, class, r.err)
 	}
-	for key := range r.c {
+	known := slices.Sorted(maps.Keys(r.read))
+	for _, key := range slices.Sorted(maps.Keys(r.c)) {
 		if !r.read[key] {
-			return fmt.Errorf("%w: %s does not know %q", ErrConfig, class, key)
+			return fmt.Errorf("%w: %s does not know %q%s", ErrConfig, class, key, suggest.Hint(key, known))
 		}
 	}
 	return nil
