@@ -32,7 +32,16 @@ type Base struct {
 
 // Init makes b the core of self. Every constructor calls it first.
 func (b *Base) Init(self Layer, o Options) {
+	o.InputShape = slices.Clone(o.InputShape)
 	b.self, b.options, b.name, b.frozen = self, o, o.Name, o.Frozen
+}
+
+// ImpliedInput is the input that a Sequential model gives the layer when it is
+// the first: one of the shape in its options. A nil Shape says that the layer
+// does not know it.
+func (b *Base) ImpliedInput() InputOptions {
+	_, host := b.self.(HostLayer)
+	return InputOptions{IDs: host, Shape: slices.Clone(b.options.InputShape)}
 }
 
 // SupportMasking says that the layer knows what to do with a mask: use it, or

@@ -83,7 +83,24 @@ func (b *Base) BaseConfig() Config {
 	if !b.options.Activity.IsZero() {
 		c["activity_regularizer"] = b.options.Activity.config()
 	}
+	if s := b.options.InputShape; s != nil {
+		c["batch_input_shape"] = batchShape(s)
+	}
 	return c
+}
+
+// batchShape is the shape of an example with the batch before it, as Keras
+// writes it: null for what is not known.
+func batchShape(example Shape) []any {
+	list := []any{nil}
+	for _, d := range example {
+		if d < 0 {
+			list = append(list, nil)
+		} else {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 func (c Config) with(more Config) Config {
@@ -170,7 +187,15 @@ func (r *reader) asNumber(key string, v any) float64 {
 }
 
 func (r *reader) int(key string) int {
-	f := r.number(key)
+	v, ok := r.get(key)
+	if !ok {
+		return 0
+	}
+	return r.asInt(key, v)
+}
+
+func (r *reader) asInt(key string, v any) int {
+	f := r.asNumber(key, v)
 	if f != float64(int(f)) {
 		r.bad(key, "an integer", f)
 	}
@@ -209,7 +234,7 @@ func (r *reader) ints(key string) []int {
 			if x == nil {
 				x = -1
 			}
-			ints = append(ints, int(r.asNumber(key, x)))
+			ints = append(ints, r.asInt(key, x))
 		}
 		return ints
 	}
@@ -307,7 +332,30 @@ func (r *reader) options() Options {
 	if d := r.text("dtype"); d != "" && d != "float32" {
 		r.bad("dtype", "float32", d)
 	}
-	return Options{Name: r.text("name"), Frozen: r.off("trainable"), Activity: r.regularizer("activity_regularizer")}
+	return Options{Name: r.text("name"), Frozen: r.off("trainable"), Activity: r.regularizer("activity_regularizer"), InputShape: r.inputShape()}
+}
+
+// inputShape reads the shape of one example: batch_input_shape without its
+// first dimension, else input_shape, as in Keras. The batch is always free.
+func (r *reader) inputShape() Shape {
+	if n, ok := r.get("batch_size"); ok {
+		r.bad("batch_size", "null: batches may have any size", n)
+	}
+	key, shape := "input_shape", r.ints("input_shape")
+	if v, ok := r.get("batch_input_shape"); ok {
+		key, shape = "batch_input_shape", r.ints("batch_input_shape")
+		if len(shape) == 0 || shape[0] != -1 {
+			r.bad(key, "a list that begins with null, since batches may have any size", v)
+			return nil
+		}
+		shape = shape[1:]
+	}
+	for _, d := range shape {
+		if d == 0 || d < -1 {
+			r.bad(key, "positive integers, or null where not known", shape)
+		}
+	}
+	return shape
 }
 
 // done returns the first error, or an error about the keys that nobody read:

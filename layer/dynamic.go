@@ -150,9 +150,14 @@ func (l *DynamicEmbedding) Table() *rowan.Table { return l.table }
 // Optimizer returns the table's own optimizer, nil if it is the model's.
 func (l *DynamicEmbedding) Optimizer() *optim.Optimizer { return l.o.Optimizer }
 
-// ImpliedInput is the input that a Sequential model gives the layer when it is the first.
+// ImpliedInput is the input that a Sequential model gives the layer when it is
+// the first: ids of the shape in its options, else of one free dimension.
 func (l *DynamicEmbedding) ImpliedInput() InputOptions {
-	return InputOptions{IDs: true, KeyType: l.o.KeyType, Shape: Shape{-1}}
+	in := l.Base.ImpliedInput()
+	if in.KeyType = l.o.KeyType; in.Shape == nil {
+		in.Shape = Shape{-1}
+	}
+	return in
 }
 
 // Symbolic implements [HostLayer].

@@ -129,12 +129,17 @@ func (l *Embedding) Table() *rowan.Table { return l.table }
 func (l *Embedding) Optimizer() *optim.Optimizer { return l.o.Optimizer }
 
 // ImpliedInput is the input that a Sequential model gives the layer when it is
-// the first: ids of the shape that input_length says, else of one free dimension.
+// the first: ids of the shape that its options or input_length say, else of one
+// free dimension.
 func (l *Embedding) ImpliedInput() InputOptions {
-	if l.o.InputLength != nil {
-		return InputOptions{IDs: true, Shape: slices.Clone(l.o.InputLength)}
+	in := l.Base.ImpliedInput()
+	if in.Shape == nil {
+		in.Shape = slices.Clone(l.o.InputLength)
 	}
-	return InputOptions{IDs: true, Shape: Shape{-1}}
+	if in.Shape == nil {
+		in.Shape = Shape{-1}
+	}
+	return in
 }
 
 // Symbolic implements [HostLayer].

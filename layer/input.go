@@ -70,11 +70,22 @@ func (l *InputLayer) tensor() *Tensor {
 // Tensor returns the layer's symbolic output.
 func (l *InputLayer) Tensor() *Tensor { return l.tensor() }
 
-// inputFromConfig is the inverse of InputLayer.Config.
+// inputFromConfig is the inverse of InputLayer.Config, and reads Keras' configs:
+// a dtype that ids have makes it an input of ids.
 func inputFromConfig(c Config) (Layer, error) {
 	r := c.reader()
 	o := InputOptions{Name: r.text("name"), Shape: Shape(r.ints("shape")), IDs: r.flag("ids"), Ragged: r.flag("ragged")}
-	if key := r.text("key_dtype"); key != "" {
+	if s := r.inputShape(); s != nil {
+		o.Shape = s
+	}
+	if r.flag("sparse") {
+		r.bad("sparse", "false: an input of ids takes sparse batches as it is, declared ragged unless they are pooled", true)
+	}
+	key := r.text("key_dtype")
+	if dtype := r.text("dtype"); dtype != "" && dtype != "float32" {
+		o.IDs, key = true, dtype
+	}
+	if key != "" {
 		k, err := tensor.ParseKeyType(key)
 		if err != nil {
 			return nil, fmt.Errorf("%w: InputLayer: %w", ErrConfig, err)

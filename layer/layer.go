@@ -93,6 +93,11 @@ type Options struct {
 	Frozen bool
 	// Activity is a penalty on the layer's outputs, divided by the batch size.
 	Activity Regularizer
+	// InputShape is the shape of one example, without the batch and -1 where it
+	// is not known, of the layer that a Sequential model begins with: Keras'
+	// input_shape. Default: not known, so that such a model begins with an
+	// Input; embeddings know theirs.
+	InputShape Shape
 	// Weights are set when the layer is built.
 	Weights [][]float32
 }

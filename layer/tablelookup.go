@@ -37,6 +37,13 @@ func (l *TableLookup) Build(...Shape) error {
 // Table returns the table.
 func (l *TableLookup) Table() *rowan.Table { return l.table }
 
+// ImpliedInput is [Base.ImpliedInput] with the table's type of keys.
+func (l *TableLookup) ImpliedInput() InputOptions {
+	in := l.Base.ImpliedInput()
+	in.KeyType = l.table.KeyType()
+	return in
+}
+
 // Symbolic implements [HostLayer].
 func (l *TableLookup) Symbolic(in []*Tensor) (*Tensor, error) {
 	if len(in) == 1 && !l.takes(in[0].keyType) {

@@ -22,8 +22,9 @@ type beginner interface {
 }
 
 // NewSequential returns a stack of layers. The first is the layer of an Input,
-// see [Start], which also gives the seed; or an embedding, which brings its own
-// input and takes seed 0. More layers may follow with Add.
+// see [Start], which also gives the seed; or an embedding or a layer with an
+// InputShape, which brings its own input and takes seed 0. More layers may
+// follow with Add.
 func NewSequential(layers ...layer.Layer) (*Sequential, error) {
 	s := &Sequential{Model: Model{class: "sequential"}}
 	for _, l := range layers {
@@ -85,12 +86,15 @@ func (s *Sequential) begin(input *layer.Tensor) error {
 
 // imply makes the input that a first layer needs.
 func (s *Sequential) imply(first layer.Layer) error {
-	b, ok := first.(beginner)
-	if !ok {
-		return fmt.Errorf("%w: layer %q does not know the shape of its input: begin the model with Start(layer.InputOptions{Shape: …})",
+	var o layer.InputOptions
+	if b, ok := first.(beginner); ok {
+		o = b.ImpliedInput()
+	}
+	if o.Shape == nil {
+		return fmt.Errorf("%w: layer %q does not know the shape of its input: give it an InputShape, or begin the model with Start(layer.InputOptions{Shape: …})",
 			ErrArgument, layer.Of(first).Class())
 	}
-	in, err := Start(b.ImpliedInput())
+	in, err := Start(o)
 	if err != nil {
 		return err
 	}
