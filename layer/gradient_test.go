@@ -85,6 +85,11 @@ func (c graphCase) program(t testing.TB, vars []*layer.Variable) *dense.Program 
 func TestLayerGradientsMatchFiniteDifferences(t *testing.T) {
 	for _, c := range graphCases(t) {
 		t.Run(c.name, func(t *testing.T) {
+			// A scope of its own, so that the weights, and how near they lie to a
+			// kink, do not depend on the tests before.
+			if err := layer.Bind(c.layer, layer.NewScope(1)); err != nil {
+				t.Fatal(err)
+			}
 			run(t, c.layer, c.in...) // builds it
 			vars := layer.DenseVariables(layer.Of(c.layer).Variables())
 			p := c.program(t, vars)
