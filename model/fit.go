@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -40,9 +41,7 @@ func (m *Model) Fit(ctx context.Context, s Source, o FitOptions) (History, error
 	}
 	defer m.fitting.Store(false)
 	err = f.run(ctx)
-	if endErr := f.end(ctx, err); err == nil {
-		err = endErr
-	}
+	err = errors.Join(err, f.end(ctx, err))
 	m.training.Lock()
 	defer m.training.Unlock()
 	return slices.Clone(m.at.History), err
@@ -220,11 +219,11 @@ func (f *fit) event() *Event {
 func (f *fit) end(ctx context.Context, cause error) error {
 	e := f.event()
 	e.Logs, e.Err = f.m.at.History.Last(), cause
-	var first error
+	var all error
 	for _, c := range f.callbacks {
-		if err := c.OnTrainEnd(ctx, e); err != nil && first == nil {
-			first = fmt.Errorf("callback %T: %w", c, err)
+		if err := c.OnTrainEnd(ctx, e); err != nil {
+			all = errors.Join(all, fmt.Errorf("callback %T: %w", c, err))
 		}
 	}
-	return first
+	return all
 }

@@ -21,6 +21,24 @@ type Checkpoint struct {
 	EveryEpochs int
 	// Keep is the number of checkpoints to keep; older ones are deleted. Default 0: all.
 	Keep int
+
+	saved place
+}
+
+// place is where training stands. A model that has not moved on is not saved
+// twice.
+type place struct {
+	model   *Model
+	step    int64
+	epoch   int
+	batches int
+	stopped bool
+}
+
+func (m *Model) place() place {
+	m.training.Lock()
+	defer m.training.Unlock()
+	return place{m, m.step, m.at.Epoch, m.at.Running.Batches, m.at.Stopped}
 }
 
 // OnBatchEnd implements [Callback].
@@ -49,14 +67,21 @@ func (c *Checkpoint) OnTrainEnd(ctx context.Context, e *Event) error {
 	if e.Err != nil && !errors.Is(e.Err, context.Canceled) && !errors.Is(e.Err, context.DeadlineExceeded) {
 		return nil
 	}
-	return c.save(ctx, e)
+	err := c.save(ctx, e)
+	c.saved = place{} // the next training saves anew
+	return err
 }
 
 // save saves whether ctx has ended or not: what it interrupts is training.
 func (c *Checkpoint) save(ctx context.Context, e *Event) error {
+	here := e.Model.place()
+	if here == c.saved {
+		return nil
+	}
 	if err := e.Model.Save(context.WithoutCancel(ctx), c.To, c.Config); err != nil {
 		return err
 	}
+	c.saved = here
 	if c.Keep <= 0 {
 		return nil
 	}
