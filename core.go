@@ -4,7 +4,6 @@ import (
 	"math"
 	"math/bits"
 
-	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/slab"
 	"github.com/rowan-embeddings/rowan/optim"
 )
@@ -124,13 +123,13 @@ func (t *Table) initial(dst []float32, stream uint64) {
 // stream stands for key i of a batch in the table's first values.
 func (t *Table) stream(k *keyBatch, i int) uint64 {
 	if k.strs != nil {
-		return initializer.StreamString(t.opt.Seed, t.opt.Name, k.strs[i])
+		return t.streams.KeyString(k.strs[i])
 	}
 	return t.streamOf(k.ints[i])
 }
 
 func (t *Table) streamOf(key uint64) uint64 {
-	return initializer.Stream(t.opt.Seed, t.opt.Name, key)
+	return t.streams.Key(key)
 }
 
 // rowBits returns the number of bits that the core's row numbers have.

@@ -59,6 +59,11 @@ type block struct{ from, to int }
 // long the locks of a block are held.
 const blockIDs = kernel.MaxRows
 
+// blocksPerWorker is the least number of blocks for each worker where there are
+// several, so that none waits long for the last one. More would only lock more
+// often.
+const blocksPerWorker = 2
+
 // Values returns what was looked up: shape(ids) and the width after it, or
 // with a combiner the shape without its last dimension and the width after it;
 // of ragged or sparse ids without a combiner (number of ids, width), bags as in
@@ -102,14 +107,15 @@ func (t *Table) LookupInto(ctx context.Context, l *Lookup, ids tensor.IDs, o Loo
 		return t.lookupError(o, err)
 	}
 	l.ctx = ctx
-	l.cut()
+	workers := t.workers(len(l.rows))
+	l.cut(blockSize(len(l.rows), workers))
 	l.next.Store(0)
 	l.errors.reset()
 	if len(l.blocks) == 0 {
 		// Nothing to pool, but a closed table says so.
 		l.blocks = append(l.blocks, block{})
 	}
-	workers := min(t.workers(len(l.rows)), len(l.blocks))
+	workers = min(workers, len(l.blocks))
 	for len(l.tools) < workers {
 		l.tools = append(l.tools, new(poolTools))
 	}
@@ -191,7 +197,6 @@ func (l *Lookup) reshape(t *Table, ids tensor.IDs, o LookupOptions) error {
 	if err := l.values.Reset(l.shape...); err != nil {
 		return err
 	}
-	clear(l.values.Data())
 	return nil
 }
 
@@ -222,19 +227,27 @@ func (l *Lookup) bounds(b block) (lo, hi int) {
 	return b.from, b.to
 }
 
-// cut divides the batch into blocks.
-func (l *Lookup) cut() {
+// blockSize returns the number of ids of a block when n are shared out.
+func blockSize(n, workers int) int {
+	if workers == 1 {
+		return blockIDs
+	}
+	return min(blockIDs, n/(workers*blocksPerWorker)+1)
+}
+
+// cut divides the batch into blocks of at most size ids.
+func (l *Lookup) cut(size int) {
 	l.blocks = l.blocks[:0]
 	n := l.count()
 	if !l.pooled() {
-		for from := 0; from < n; from += blockIDs {
-			l.blocks = append(l.blocks, block{from, min(from+blockIDs, n)})
+		for from := 0; from < n; from += size {
+			l.blocks = append(l.blocks, block{from, min(from+size, n)})
 		}
 		return
 	}
 	for from := 0; from < n; {
 		to := from + 1
-		for to < n && l.bags.Splits[to+1]-l.bags.Splits[from] <= blockIDs {
+		for to < n && l.bags.Splits[to+1]-l.bags.Splits[from] <= int64(size) {
 			to++
 		}
 		l.blocks = append(l.blocks, block{from, to})

@@ -23,6 +23,7 @@ type poolTools struct {
 // stripes that the block needs.
 func (l *Lookup) poolBlock(w *poolTools, b block) error {
 	lo, hi := l.bounds(b)
+	clear(l.out(b))
 	for from := lo; ; from += blockIDs {
 		to := min(from+blockIDs, hi)
 		if err := l.poolPiece(w, b, from, to); err != nil {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/keymap"
 	"github.com/rowan-embeddings/rowan/internal/slab"
 	"github.com/rowan-embeddings/rowan/optim"
@@ -28,6 +29,8 @@ const (
 type Table struct {
 	opt   TableOptions // but for Optimizer, which core has
 	shift uint         // static: row >> shift is the row's stripe
+	// streams turns keys into what their first values are a function of.
+	streams initializer.Streams
 
 	// step is the last step that was applied.
 	step atomic.Int64
@@ -54,7 +57,7 @@ func NewTable(o TableOptions) (*Table, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	t := &Table{opt: o.withDefaults()}
+	t := &Table{opt: o.withDefaults(), streams: initializer.TableStream(o.Seed, o.Name)}
 	optimizer := t.opt.Optimizer
 	t.opt.Optimizer = nil
 	if o.Rows > 0 {
