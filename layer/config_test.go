@@ -124,7 +124,7 @@ func TestConfigRefusals(t *testing.T) {
 		{"Dense", layer.Config{}, "positive integer"},
 		{"Dense", layer.Config{"units": 3, "use_bais": false}, `Dense does not know "use_bais"; did you mean "use_bias"?`},
 		{"Dense", layer.Config{"units": 3, "zeta": 1, "yard": 1, "quux": 1, "beta": 1, "unit": 1}, `Dense does not know "beta"`},
-		{"Embedding", layer.Config{"input_dim": 3, "output_dim": 2, "input_lenght": 4}, `did you mean "input_length"?`},
+		{"Embedding", layer.Config{"input_dim": 3, "output_dim": 2, "input_lengths": 4}, `did you mean "input_length"?`},
 		{"Embedding", layer.Config{"input_dim": 3, "output_dim": 2, "combiner": "median"}, "sqrtn"},
 		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "key_dtype": "float"}, "int64"},
 		{"Dot", layer.Config{"axes": []any{1.0, 2.0, 3.0}}, "one or two"},
