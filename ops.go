@@ -208,8 +208,9 @@ func (p *portion) alloc(absent int) error {
 // Upsert writes the weights of rows, and inserts the keys that the table does
 // not hold. values has the shape of ids and the width after it. Of a key that
 // occurs more than once the last row counts. Optimiser state starts afresh for
-// new keys and stays for others. A static table refuses ids out of range before
-// anything is written.
+// new keys and stays for others. Numbers that are not finite, keys that are too
+// long and ids out of range of a static table are refused before anything is
+// written; an error about room or a cancelled ctx may come after some rows are.
 func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Values) error {
 	if err := t.checkRows(ids, values); err != nil {
 		return err
@@ -257,17 +258,31 @@ func (t *Table) checkRows(ids tensor.IDs, values *tensor.Values) error {
 		return fmt.Errorf("table %q: %w: %d ids of width %d need %d numbers, got %d in shape %v",
 			t.opt.Name, ErrShape, ids.Len(), t.opt.Width, n, len(values.Data()), values.Shape())
 	}
-	if t.opt.Rows == 0 {
+	if err := t.checkKeys(ids); err != nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, err)
+	}
+	return nil
+}
+
+// checkKeys reports the first key that the table can never hold: it is told
+// before a stripe is written.
+func (t *Table) checkKeys(ids tensor.IDs) error {
+	if t.opt.Rows == 0 && t.opt.KeyType != tensor.String {
 		return nil
 	}
 	var k keyBatch
-	if err := k.set(ids, t.opt.KeyType, true); err != nil {
-		return fmt.Errorf("table %q: %w", t.opt.Name, err)
+	if err := k.set(ids, t.opt.KeyType, t.opt.Rows > 0); err != nil {
+		return err
+	}
+	for i := range k.strs {
+		if err := k.storable(i, 0); err != nil {
+			return err
+		}
 	}
 	for i, id := range k.ints {
 		if id >= uint64(t.opt.Rows) {
-			return fmt.Errorf("table %q: %w: id %s at position %d is not in [0, %d)",
-				t.opt.Name, ErrOutOfRange, k.format(i, ids.KeyType()), i, t.opt.Rows)
+			return fmt.Errorf("%w: id %s at position %d is not in [0, %d)",
+				ErrOutOfRange, k.format(i, ids.KeyType()), i, t.opt.Rows)
 		}
 	}
 	return nil
@@ -283,7 +298,8 @@ func (t *Table) checkRows(ids tensor.IDs, values *tensor.Values) error {
 //	             worker was first
 //
 // This is how increments of workers that share a table add up. Occurrences of
-// one key are taken in batch order. values has the shape of ids and the width after it.
+// one key are taken in batch order. values has the shape of ids and the width
+// after it. What is refused before anything is written is as of Upsert.
 func (t *Table) Accumulate(ctx context.Context, ids tensor.IDs, values *tensor.Values, exists []bool) error {
 	if err := t.checkRows(ids, values); err != nil {
 		return err
