@@ -138,7 +138,9 @@ type Step struct {
 // inserted with the values that the lookup read. It is safe for concurrent use
 // with lookups, and with other updates; steps of one optimizer are meant to
 // come one after the other. An error about the gradients leaves the table as it
-// was; an error about room (too many rows) or a cancelled ctx may come after some stripes are done.
+// was, but that clipping by global norm inserts new keys before it measures; an
+// error about room (too many rows) or a cancelled ctx may come after some
+// stripes are done.
 func (t *Table) Apply(ctx context.Context, g *Gradients, s Step) error {
 	if err := t.owns(g); err != nil {
 		return err
@@ -159,6 +161,9 @@ func (t *Table) Apply(ctx context.Context, g *Gradients, s Step) error {
 				return fmt.Errorf("table %q: %w", t.opt.Name, err)
 			}
 			s.Scale = o.Clip.GlobalScale(sum)
+			if math.IsNaN(float64(s.Scale)) {
+				return fmt.Errorf("%w: table %q: the norm of all gradients together is %v", ErrNotFinite, t.opt.Name, math.Sqrt(sum))
+			}
 		}
 	}
 	if _, err := g.run(ctx, s, false); err != nil {

@@ -206,6 +206,23 @@ func TestNormBeforeStep(t *testing.T) {
 	}
 }
 
+// TestNormTooLarge: gradients whose norm is no number cannot be clipped by it.
+// They are refused, and no row becomes NaN.
+func TestNormTooLarge(t *testing.T) {
+	o := sgd(1)
+	o.Clip.GlobalNorm = 1
+	table := newTable(t, rowan.TableOptions{Width: 2, Rows: 2, Optimizer: o})
+	before := read(t, table, 0, 1)
+	g := table.NewGradients()
+	if err := g.Add(trainingLookup(t, table, dense(t, []int64{0, 1})), values(t, []float32{1e20, 1, 1, 1}, 2, 2)); err != nil {
+		t.Fatal(err)
+	}
+	is(t, "apply", table.Apply(ctx, g, rowan.Step{}), rowan.ErrNotFinite)
+	if got := read(t, table, 0, 1); !slices.Equal(got, before) || table.Step() != 0 {
+		t.Errorf("rows %v became %v, at step %d", before, got, table.Step())
+	}
+}
+
 // TestNormOfNewRows: rows that SumSquares has inserted begin at the step before.
 func TestNormOfNewRows(t *testing.T) {
 	var files [2][]byte
