@@ -101,8 +101,8 @@ func (m memoryStore) Accumulate(ctx context.Context, keys tensor.IDs, rows []flo
 
 // values gives rows the shape that the table checks.
 func (m memoryStore) values(keys tensor.IDs, rows []float32) (*tensor.Values, error) {
-	if keys == nil {
-		return nil, fmt.Errorf("%w: keys are nil", ErrShape)
+	if err := checkIDs(keys); err != nil {
+		return nil, err
 	}
 	v, err := tensor.NewValues(rows, keys.Len(), m.Width())
 	if err != nil {

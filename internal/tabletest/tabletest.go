@@ -218,12 +218,17 @@ func (s suite[K]) export(t *testing.T) {
 
 func (s suite[K]) badInput(t *testing.T) {
 	ctx, store := context.Background(), s.store(t)
+	var none *tensor.Dense[K]
 	for name, err := range map[string]error{
-		"few numbers":  store.Upsert(ctx, s.ids(1, 2), rows(1)),
-		"many numbers": store.Upsert(ctx, s.ids(1), rows(1, 2)),
-		"few flags":    store.Accumulate(ctx, s.ids(1, 2), rows(1, 2), []bool{true}),
-		"short result": store.Find(ctx, s.ids(1, 2), make([]float32, width), make([]bool, 2)),
-		"nil keys":     store.Upsert(ctx, nil, rows(1)),
+		"few numbers":       store.Upsert(ctx, s.ids(1, 2), rows(1)),
+		"many numbers":      store.Upsert(ctx, s.ids(1), rows(1, 2)),
+		"few flags":         store.Accumulate(ctx, s.ids(1, 2), rows(1, 2), []bool{true}),
+		"short result":      store.Find(ctx, s.ids(1, 2), make([]float32, width), make([]bool, 2)),
+		"nil keys":          store.Upsert(ctx, nil, rows(1)),
+		"nil in Find":       store.Find(ctx, none, nil, nil),
+		"nil in Upsert":     store.Upsert(ctx, none, rows(1)),
+		"nil in Accumulate": store.Accumulate(ctx, none, rows(1), []bool{false}),
+		"nil in Remove":     store.Remove(ctx, none),
 	} {
 		if !errors.Is(err, rowan.ErrShape) {
 			t.Errorf("%s: got %v, want ErrShape", name, err)
