@@ -36,7 +36,7 @@ func (t *Table) Export(ctx context.Context) iter.Seq2[*Rows, error] {
 		e := exporter{t: t}
 		for from := 0; from < keys.len(); from += exportRows {
 			part := keys.slice(from, min(from+exportRows, keys.len()))
-			err := ctx.Err()
+			err := ended(ctx)
 			if err == nil {
 				err = e.read(&part)
 			}

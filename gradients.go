@@ -282,7 +282,7 @@ func (g *Gradients) workOn(tools *applyTools, stripe int) error {
 	if len(occurrences) == 0 {
 		return nil
 	}
-	if err := g.ctx.Err(); err != nil {
+	if err := ended(g.ctx); err != nil {
 		return err
 	}
 	t := g.table

@@ -64,6 +64,59 @@ func TestNothingPassed(t *testing.T) {
 	}
 }
 
+// TestNoContext: a nil context is an error, on whichever goroutine it is asked
+// first, and nothing is written.
+func TestNoContext(t *testing.T) {
+	var none context.Context
+	table := newTable(t, rowan.TableOptions{Width: 1, Threads: 2, Optimizer: sgd(1)})
+	many := dense(t, make([]int64, 5000))
+	l := trainingLookup(t, table, many)
+	g := table.NewGradients()
+	if err := g.Add(l, ones(l)); err != nil {
+		t.Fatal(err)
+	}
+	store, err := rowan.OpenStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := saved(t, newTable(t, rowan.TableOptions{Width: 1, Optimizer: sgd(1)}))
+	_, err = table.Lookup(none, many, rowan.LookupOptions{})
+	is(t, "lookup", err, rowan.ErrOptions)
+	is(t, "apply", table.Apply(none, g, rowan.Step{}), rowan.ErrOptions)
+	is(t, "upsert", table.Upsert(none, many, tensor.ZeroValues(5000, 1)), rowan.ErrOptions)
+	is(t, "remove", table.Remove(none, many), rowan.ErrOptions)
+	is(t, "clear", table.Clear(none), rowan.ErrOptions)
+	is(t, "load", table.Load(none, bytes.NewReader(file)), rowan.ErrOptions)
+	is(t, "save to a store", store.Save(none, 1, nil, table), rowan.ErrOptions)
+	if table.Len() != 0 {
+		t.Errorf("%d rows were written", table.Len())
+	}
+	if err := table.Upsert(ctx, dense(t, []int64{1}), tensor.ZeroValues(1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	is(t, "save", table.Save(none, new(bytes.Buffer)), rowan.ErrOptions)
+	for _, err := range table.Export(none) {
+		is(t, "export", err, rowan.ErrOptions)
+	}
+}
+
+// TestNilTables: a nil table among those to save or load is an error.
+func TestNilTables(t *testing.T) {
+	table := newTable(t, rowan.TableOptions{Width: 1})
+	store, err := rowan.OpenStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	is(t, "save", store.Save(ctx, 1, nil, table, nil), rowan.ErrOptions)
+	if err := store.Save(ctx, 1, nil, table); err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.Load(ctx, nil, table, nil)
+	is(t, "load", err, rowan.ErrOptions)
+	_, err = rowan.As[int64](nil)
+	is(t, "typed view", err, rowan.ErrOptions)
+}
+
 // TestLookupUsedAgainTooEarly: gradients of a lookup that has been used for
 // another batch since are refused, whatever the two batches' shapes.
 func TestLookupUsedAgainTooEarly(t *testing.T) {

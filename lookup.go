@@ -263,7 +263,7 @@ func (l *Lookup) work(worker int) {
 		if i >= len(l.blocks) {
 			return
 		}
-		err := l.ctx.Err()
+		err := ended(l.ctx)
 		if err == nil {
 			err = l.poolBlock(tools, l.blocks[i])
 		}

@@ -76,7 +76,7 @@ func (op *keyOp) put() {
 }
 
 func (t *Table) onStripe(ctx context.Context, s int, op *keyOp, f func(p *portion) error) error {
-	if err := ctx.Err(); err != nil {
+	if err := ended(ctx); err != nil {
 		return err
 	}
 	t.stripes[s].Lock()

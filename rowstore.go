@@ -118,7 +118,7 @@ func (m memoryStore) Remove(ctx context.Context, keys tensor.IDs) error {
 func (m memoryStore) Clear(ctx context.Context) error { return m.table.Clear(ctx) }
 
 func (m memoryStore) Len(ctx context.Context) (int, error) {
-	if err := ctx.Err(); err != nil {
+	if err := ended(ctx); err != nil {
 		return 0, err
 	}
 	return m.table.length()

@@ -37,7 +37,7 @@ func (t *Table) save(ctx context.Context, c *core, w io.Writer) error {
 	var block format.Block
 	rows := make([]uint32, exportRows)
 	for from := 0; from < keys.len(); from += exportRows {
-		if err := ctx.Err(); err != nil {
+		if err := ended(ctx); err != nil {
 			return err
 		}
 		part := keys.slice(from, min(from+exportRows, keys.len()))
@@ -161,7 +161,7 @@ func (t *Table) readRows(ctx context.Context, c *core, file *format.TableReader)
 	}
 	n := 0
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := ended(ctx); err != nil {
 			return err
 		}
 		b, err := file.Next()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/rowan-embeddings/rowan/internal/checkpoint"
@@ -30,6 +31,9 @@ func OpenStore(dir string) (*Store, error) {
 // anything that encoding/json takes, beside them. When it returns nil the
 // checkpoint is on stable storage.
 func (s *Store) Save(ctx context.Context, step int64, meta any, tables ...*Table) error {
+	if err := errors.Join(ended(ctx), checkTables(tables)); err != nil {
+		return fmt.Errorf("checkpoint of step %d was not saved: %w", step, err)
+	}
 	raw, err := json.Marshal(meta)
 	if err != nil {
 		return fmt.Errorf("rowan: checkpoint metadata: %w", err)
@@ -42,6 +46,14 @@ func (s *Store) Save(ctx context.Context, step int64, meta any, tables ...*Table
 		}
 		return nil
 	})
+}
+
+// checkTables reports a table that is nil.
+func checkTables(tables []*Table) error {
+	if i := slices.Index(tables, nil); i >= 0 {
+		return fmt.Errorf("%w: table %d of %d is nil: make one with NewTable", ErrOptions, i, len(tables))
+	}
+	return nil
 }
 
 func saveTable(ctx context.Context, w *checkpoint.Writer, t *Table) error {
@@ -74,6 +86,9 @@ func (s *Store) Load(ctx context.Context, meta any, tables ...*Table) (step int6
 // given another optimizer, in the very moment that they are put in place, those
 // before it are loaded.
 func LoadTables(ctx context.Context, open func(*Table) (io.ReadCloser, error), tables ...*Table) error {
+	if err := checkTables(tables); err != nil {
+		return err
+	}
 	loads := make([]*loading, 0, len(tables))
 	defer func() {
 		for _, l := range loads {

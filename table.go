@@ -380,10 +380,18 @@ func (t *Table) rowFor(c *core, k *keyBatch, i int, step int64) (uint32, error) 
 	return r, nil
 }
 
-// checkContext returns the error of a cancelled context, named for the table.
+// checkContext does ended, and names the table.
 func (t *Table) checkContext(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if err := ended(ctx); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
 	return nil
+}
+
+// ended returns the error of a context that has ended, or is none.
+func ended(ctx context.Context) error {
+	if ctx == nil {
+		return fmt.Errorf("%w: the context is nil; pass context.Background()", ErrOptions)
+	}
+	return ctx.Err()
 }

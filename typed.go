@@ -13,6 +13,9 @@ type Typed[K tensor.Key] struct{ table *Table }
 
 // As returns the typed view of a table. K must be the table's key type, else ErrKeyType.
 func As[K tensor.Key](t *Table) (Typed[K], error) {
+	if err := checkTables([]*Table{t}); err != nil {
+		return Typed[K]{}, err
+	}
 	if got := tensor.KeyTypeOf[K](); got != t.opt.KeyType {
 		return Typed[K]{}, fmt.Errorf("table %q: %w: its keys are %v, not %v", t.opt.Name, ErrKeyType, t.opt.KeyType, got)
 	}
