@@ -160,6 +160,7 @@ func (t *Table) readRows(ctx context.Context, c *core, file *format.TableReader)
 		return err
 	}
 	n := 0
+	seen := make([]bool, t.opt.Rows) // a static index counts all of its rows from the start
 	for {
 		if err := ended(ctx); err != nil {
 			return err
@@ -171,7 +172,7 @@ func (t *Table) readRows(ctx context.Context, c *core, file *format.TableReader)
 		if err != nil {
 			return err
 		}
-		if err := t.addBlock(c, h, b); err != nil {
+		if err := t.addBlock(c, h, b, seen); err != nil {
 			return err
 		}
 		n += b.Len()
@@ -182,8 +183,9 @@ func (t *Table) readRows(ctx context.Context, c *core, file *format.TableReader)
 	return nil
 }
 
-// addBlock adds the rows of a block to a core that nobody else sees yet.
-func (t *Table) addBlock(c *core, h format.Header, b *format.Block) error {
+// addBlock adds the rows of a block to a core that nobody else sees yet. seen
+// notes those of a static table.
+func (t *Table) addBlock(c *core, h format.Header, b *format.Block, seen []bool) error {
 	keys := keyBatch{ints: b.Keys, strs: b.Strings, hashes: make([]uint64, b.Len())}
 	if h.KeyType == tensor.String && keys.strs == nil {
 		keys.strs = []string{}
@@ -194,6 +196,12 @@ func (t *Table) addBlock(c *core, h format.Header, b *format.Block) error {
 		r, err := t.place(c, &keys, i)
 		if err != nil {
 			return err
+		}
+		if t.opt.Rows > 0 {
+			if seen[r] {
+				return fmt.Errorf("%w: the file has row %d more than once, so that another is missing", ErrMismatch, r)
+			}
+			seen[r] = true
 		}
 		row := c.row(r)
 		copy(row, b.Rows[i*stride:(i+1)*stride])

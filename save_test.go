@@ -3,12 +3,14 @@ package rowan_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/internal/format"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -106,6 +108,27 @@ func TestLoadMismatch(t *testing.T) {
 		change(&other)
 		if err := newTable(t, other).Load(ctx, bytes.NewReader(file)); !errors.Is(err, rowan.ErrMismatch) {
 			t.Errorf("%s: got %v, want ErrMismatch", name, err)
+		}
+	}
+}
+
+// TestLoadRowTwice: a file that has a row twice is not that of any table, though
+// its checksums are right and its number of rows is.
+func TestLoadRowTwice(t *testing.T) {
+	var file bytes.Buffer
+	w, err := format.NewTableWriter(&file, format.Header{Name: "film", Width: 1, Rows: 3})
+	if err == nil {
+		err = w.WriteBlock(&format.Block{Keys: []uint64{0, 1, 1}, Rows: []float32{1, 2, 3}})
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, rows := range []int{0, 3} {
+		table := newTable(t, rowan.TableOptions{Width: 1, Rows: rows})
+		before := saved(t, table)
+		is(t, fmt.Sprint("rows=", rows), table.Load(ctx, bytes.NewReader(file.Bytes())), rowan.ErrMismatch)
+		if !bytes.Equal(before, saved(t, table)) {
+			t.Error("a failed load changed the table")
 		}
 	}
 }
