@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/rowan-embeddings/rowan/internal/suggest"
 )
 
 // Config describes an initializer the way Keras does: its class name and its
@@ -120,7 +122,8 @@ func ToConfig(i Initializer) (Config, error) {
 
 // FromConfig makes the initializer that c describes, and checks its arguments.
 // What c leaves out, or gives as null, has Keras' default. An unknown class or
-// argument is an error that wraps [ErrConfig] and names it.
+// argument is an error that wraps [ErrConfig] and names it, and the argument that
+// it is like.
 func FromConfig(c Config) (Initializer, error) {
 	k, err := kindByName(c.ClassName)
 	if err != nil {
@@ -128,6 +131,9 @@ func FromConfig(c Config) (Initializer, error) {
 	}
 	args := maps.Clone(c.Config)
 	maps.DeleteFunc(args, func(_ string, v any) bool { return v == nil })
+	if err := suggest.Check(slices.Collect(maps.Keys(args)), suggest.Fields(k.defaults)); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, c.ClassName, err)
+	}
 	text, err := json.Marshal(args)
 	if err != nil {
 		return nil, configError("%s: %v", c.ClassName, err)

@@ -103,7 +103,8 @@ func TestBadConfigs(t *testing.T) {
 		message string
 	}{
 		{initializer.Config{ClassName: "Orthogonal"}, `unknown initializer "Orthogonal"`},
-		{initializer.Config{ClassName: "Zeros", Config: map[string]any{"minval": 1}}, `unknown field "minval"`},
+		{initializer.Config{ClassName: "Zeros", Config: map[string]any{"minval": 1}}, `Zeros: unknown argument "minval" (there are none)`},
+		{initializer.Config{ClassName: "RandomNormal", Config: map[string]any{"stdev": 1}}, `RandomNormal: unknown argument "stdev"; did you mean "stddev"? (known: mean, stddev, seed)`},
 		{initializer.Config{ClassName: "RandomUniform", Config: map[string]any{"minval": "a"}}, "minval"},
 		{initializer.Config{ClassName: "RandomUniform", Config: map[string]any{"minval": 1}}, "minval must be less than maxval"},
 		{initializer.Config{ClassName: "Constant", Config: map[string]any{"value": []any{}}}, "must have numbers"},

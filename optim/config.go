@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/rowan-embeddings/rowan/internal/suggest"
 )
 
 // Config describes an optimizer or a schedule the way Keras does: its class
@@ -188,7 +190,8 @@ func merge(dst *map[string]any, parts ...any) error {
 // FromConfig makes the optimizer that c describes, and checks it. What c
 // leaves out, or gives as null, has Keras' default. An unknown class or
 // argument, or one of Keras' that Rowan lacks and that is switched on, is an
-// error that wraps [ErrConfig].
+// error that wraps [ErrConfig]; of an unknown argument it names the known one
+// that it is like.
 func FromConfig(c Config) (*Optimizer, error) {
 	k, err := ruleByName(c.ClassName)
 	if err != nil {
@@ -218,24 +221,21 @@ func FromConfig(c Config) (*Optimizer, error) {
 // split sorts the arguments of c into those of every optimizer and those of
 // the rule, as JSON; it leaves out null and neutral ones.
 func split(c Config, rule Updater) (mine, others []byte, err error) {
-	known := map[string]any{}
-	if err := merge(&known, rule); err != nil {
-		return nil, nil, err
-	}
-	a, b := map[string]any{}, map[string]any{}
+	ofRule, ofAll := suggest.Fields(rule), suggest.Fields(ours{})
+	a, b, rest := map[string]any{}, map[string]any{}, []string(nil)
 	for key, v := range c.Config {
-		_, ofRule := known[key]
 		switch {
 		case v == nil:
-		case ofRule:
+		case slices.Contains(ofRule, key):
 			b[key] = v
-		case slices.Contains([]string{"learning_rate", "clipvalue", "clipnorm", "global_clipnorm", "exact"}, key):
+		case slices.Contains(ofAll, key):
 			a[key] = v
 		default:
-			if err := mustBeNeutral(c.ClassName, key, v); err != nil {
-				return nil, nil, err
-			}
+			rest = append(rest, key)
 		}
+	}
+	if err := mustBeNeutral(c, rest, slices.Concat(ofRule, ofAll)); err != nil {
+		return nil, nil, err
 	}
 	if mine, err = json.Marshal(a); err == nil {
 		others, err = json.Marshal(b)
@@ -246,14 +246,17 @@ func split(c Config, rule Updater) (mine, others []byte, err error) {
 	return mine, others, nil
 }
 
-// mustBeNeutral returns an error unless an argument that Rowan lacks does nothing.
-func mustBeNeutral(class, key string, v any) error {
-	off, known := neutral[key]
-	if !known {
-		return configError("%s has no argument %q. Received: %s=%v", class, key, key, v)
+// mustBeNeutral returns an error unless arguments that Rowan lacks are Keras' and
+// do nothing. It names the known ones.
+func mustBeNeutral(c Config, keys, known []string) error {
+	unknown := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { _, ok := neutral[key]; return ok })
+	if err := suggest.Check(unknown, known); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrConfig, c.ClassName, err)
 	}
-	if off != "any" && fmt.Sprint(v) != fmt.Sprint(off) {
-		return configError("%s: %s is not supported here. Received: %s=%v", class, key, key, v)
+	for _, key := range keys {
+		if v, off := c.Config[key], neutral[key]; off != "any" && fmt.Sprint(v) != fmt.Sprint(off) {
+			return configError("%s: %s is not supported here. Received: %s=%v", c.ClassName, key, key, v)
+		}
 	}
 	return nil
 }
@@ -286,6 +289,9 @@ func ScheduleFromConfig(c Config) (Schedule, error) {
 	maps.DeleteFunc(args, func(key string, v any) bool {
 		return v == nil || key == "name" || key == "cycle" && v == false
 	})
+	if err := suggest.Check(slices.Collect(maps.Keys(args)), suggest.Fields(schedules[i].defaults)); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, c.ClassName, err)
+	}
 	text, err := json.Marshal(args)
 	if err != nil {
 		return nil, configError("%s: %v", c.ClassName, err)

@@ -172,7 +172,8 @@ func TestBadConfigs(t *testing.T) {
 		message string
 	}{
 		{"Ftrl", nil, `unknown optimizer "Ftrl"`},
-		{"Adam", map[string]any{"beta1": 0.9}, `Adam has no argument "beta1". Received: beta1=0.9`},
+		{"Adam", map[string]any{"beta1": 0.9}, `Adam: unknown argument "beta1"; did you mean "beta_1"? (known: beta_1, beta_2, epsilon, weight_decay, learning_rate, clipvalue,`},
+		{"Adam", map[string]any{"zeta": 1, "alpha": 1, "eta": 1, "rho": 1}, `unknown argument "alpha"`},
 		{"Adam", map[string]any{"beta_1": "x"}, "beta_1"},
 		{"Adam", map[string]any{"beta_1": 2}, "beta_1 must be in the range"},
 		{"Adam", map[string]any{"amsgrad": true}, "amsgrad is not supported here. Received: amsgrad=true"},
@@ -187,8 +188,8 @@ func TestBadConfigs(t *testing.T) {
 		{"SGD", map[string]any{"exact": func() {}}, "SGD"},
 		{"SGD", schedule("Warmup", nil), `unknown schedule "Warmup". Known: ExponentialDecay, InverseTimeDecay, PolynomialDecay, PiecewiseConstantDecay, CosineDecay`},
 		{"SGD", schedule("ExponentialDecay", map[string]any{"decay_steps": 0}), "decay_steps must be > 0"},
-		{"SGD", schedule("ExponentialDecay", map[string]any{"steps": 1}), `unknown field "steps"`},
-		{"SGD", schedule("PolynomialDecay", map[string]any{"decay_steps": 1, "cycle": true}), `unknown field "cycle"`},
+		{"SGD", schedule("ExponentialDecay", map[string]any{"steps": 1}), `ExponentialDecay: unknown argument "steps" (known: initial_learning_rate, decay_steps,`},
+		{"SGD", schedule("PolynomialDecay", map[string]any{"decay_steps": 1, "cycle": true}), `unknown argument "cycle"`},
 	}
 	for _, test := range tests {
 		_, err := optim.FromConfig(optim.Config{ClassName: test.class, Config: test.args})

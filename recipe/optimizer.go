@@ -2,9 +2,11 @@ package recipe
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/internal/suggest"
 	"github.com/rowan-embeddings/rowan/optim"
 )
 
@@ -18,12 +20,21 @@ func makeOptimizer(field string, s Spec, steps int64) (*optim.Optimizer, error) 
 	if rate, ok := args["learning_rate"]; ok {
 		c, err := rateArgument(rate, steps)
 		if err != nil {
-			return nil, inField(field+".learning_rate", err)
+			return nil, inSpec(field+".learning_rate", err)
 		}
 		args["learning_rate"] = c
 	}
 	o, err := optim.FromConfig(optim.Config{ClassName: s.Name, Config: args})
-	return o, inField(field, err)
+	return o, inSpec(field, err)
+}
+
+// inSpec says that err is about a spec, or about the argument of it that is not
+// known. err may be nil.
+func inSpec(field string, err error) error {
+	if unknown := (*suggest.UnknownError)(nil); errors.As(err, &unknown) {
+		field += "." + unknown.Name
+	}
+	return inField(field, err)
 }
 
 // rateArgument turns a learning rate into what package optim reads: a number,
@@ -47,7 +58,9 @@ func rateArgument(rate any, steps int64) (any, error) {
 	if class != "PiecewiseConstantDecay" {
 		s = s.With("decay_steps", max(1, steps))
 	}
-	return optim.Config{ClassName: class, Config: s.Args}, nil
+	schedule := optim.Config{ClassName: class, Config: s.Args}
+	_, err = optim.ScheduleFromConfig(schedule)
+	return schedule, err
 }
 
 // linear is a straight line from initial_learning_rate to end_learning_rate, 0
@@ -74,5 +87,5 @@ func makeInitializer(field string, s Spec) (initializer.Initializer, error) {
 		return nil, nil
 	}
 	i, err := initializer.FromConfig(initializer.Config{ClassName: s.Name, Config: s.Args})
-	return i, inField(field, err)
+	return i, inSpec(field, err)
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -238,29 +237,45 @@ func (s *source) explain(err error) error {
 	if s == nil || !errors.As(err, &f) {
 		return err
 	}
-	for field := f.Field; field != ""; field = parent(field) {
-		if line, column, ok := s.position(field); ok {
-			return fmt.Errorf("%s:%d:%d: %w", s.path, line, column, err)
+	find := s.value
+	if unknown := (*suggest.UnknownError)(nil); errors.As(err, &unknown) {
+		find = s.key
+	}
+	for field := f.Field; field != ""; field, find = parent(field), s.value {
+		if n := find(field); n != nil && n.GetToken() != nil {
+			at := n.GetToken().Position
+			return fmt.Errorf("%s:%d:%d: %w", s.path, at.Line, at.Column, err)
 		}
 	}
 	return fmt.Errorf("%s: %w", s.path, err)
 }
 
-var lastStep = regexp.MustCompile(`(^|\.)[^.\[\]]+$|\[[0-9]+\]$`)
-
 // parent returns the way to what a field is part of: "a[0].b", "a[0]", "a", "".
-func parent(field string) string { return lastStep.ReplaceAllString(field, "") }
+func parent(field string) string { return field[:max(0, strings.LastIndexAny(field, ".["))] }
 
-// position finds where the value of a field stands.
-func (s *source) position(field string) (line, column int, ok bool) {
+// value finds the value of a field, nil if it is not there.
+func (s *source) value(field string) ast.Node {
 	p, err := yaml.PathString("$." + field)
 	if err != nil {
-		return 0, 0, false
+		return nil
 	}
 	n, err := p.FilterFile(s.file)
-	if err != nil || n == nil || n.GetToken() == nil {
-		return 0, 0, false
+	if err != nil {
+		return nil
 	}
-	at := n.GetToken().Position
-	return at.Line, at.Column, true
+	return n
+}
+
+// key finds the last key of the way to a field, nil if it is not there.
+func (s *source) key(field string) ast.Node {
+	mapping, ok := s.value(parent(field)).(ast.MapNode)
+	if !ok {
+		return nil
+	}
+	for i := mapping.MapRange(); i.Next(); {
+		if key := i.Key(); key.String() == strings.TrimPrefix(field, parent(field)+".") {
+			return key
+		}
+	}
+	return nil
 }

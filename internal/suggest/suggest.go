@@ -4,8 +4,47 @@ package suggest
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 )
+
+// UnknownError says that an argument is none of those that are known.
+type UnknownError struct {
+	Name  string
+	Known []string
+}
+
+// Error names the argument, the one that it was meant to be, and all.
+func (e *UnknownError) Error() string {
+	if len(e.Known) == 0 {
+		return fmt.Sprintf("unknown argument %q (there are none)", e.Name)
+	}
+	return fmt.Sprintf("unknown argument %q%s (known: %s)", e.Name, Hint(e.Name, e.Known), strings.Join(e.Known, ", "))
+}
+
+// Check returns an *[UnknownError] about the first of got in alphabetical order
+// that is not known, or nil.
+func Check(got, known []string) error {
+	for _, name := range slices.Sorted(slices.Values(got)) {
+		if !slices.Contains(known, name) {
+			return &UnknownError{name, known}
+		}
+	}
+	return nil
+}
+
+// Fields returns the names in JSON of the fields of a struct, in their order.
+func Fields(v any) []string {
+	var names []string
+	for t, i := reflect.TypeOf(v), 0; i < t.NumField(); i++ {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // Nearest returns the name in known with the smallest edit distance to got,
 // the first of them if several are as near. A name is near if got is its

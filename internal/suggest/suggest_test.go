@@ -1,6 +1,9 @@
 package suggest
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestNearest(t *testing.T) {
 	known := []string{"id", "ids", "number", "label", "timestamp"}
@@ -37,5 +40,25 @@ func TestDistance(t *testing.T) {
 		if got := distance(c.b, c.a); got != c.want {
 			t.Errorf("distance(%q, %q) = %d, want %d", c.b, c.a, got, c.want)
 		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	known := Fields(struct {
+		Rate   float64 `json:"learning_rate,omitempty"`
+		Beta   float64 `json:"beta_1"`
+		Hidden int     `json:"-"`
+		none   int
+	}{})
+	if want := []string{"learning_rate", "beta_1"}; !slices.Equal(known, want) {
+		t.Fatalf("Fields = %q, want %q", known, want)
+	}
+	if err := Check([]string{"beta_1", "learning_rate"}, known); err != nil {
+		t.Error(err)
+	}
+	err := Check([]string{"zeta", "lerning_rate", "beta_1"}, known)
+	want := `unknown argument "lerning_rate"; did you mean "learning_rate"? (known: learning_rate, beta_1)`
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
