@@ -95,6 +95,10 @@ func TestValidate(t *testing.T) {
 		{"data.joins[0].on", "empty", func(c *recipe.Config) { c.Data.Joins[0].On = "" }},
 		{"data.columns", "label", func(c *recipe.Config) { c.Data.Columns = append(c.Data.Columns[:2:2], c.Data.Columns[3]) }},
 		{"split.by", "user-time", func(c *recipe.Config) { c.Split.By = "user_tim" }},
+		{"split.by", `"timestamp"`, func(c *recipe.Config) {
+			c.Split.By, c.Data.Columns = dataset.ByGlobalTime, c.Data.Columns[:3:3]
+		}},
+		{"split.user", `did you mean "user"`, func(c *recipe.Config) { c.Split.By, c.Split.User = dataset.ByUserTime, "usr" }},
 		{"split.test", "", func(c *recipe.Config) { c.Split.Test = 1 }},
 		{"tables", "none", func(c *recipe.Config) { c.Tables = nil }},
 		{"tables[0].name", "empty", func(c *recipe.Config) { c.Tables[0].Name = "" }},

@@ -22,13 +22,28 @@ func (c Config) Validate() error {
 		return err
 	}
 	// In this order: each may rely on what the ones before have checked.
-	for _, check := range []func() error{c.validateHistories, c.validateTables, c.validateFeatures,
+	for _, check := range []func() error{c.validateSplit, c.validateHistories, c.validateTables, c.validateFeatures,
 		c.validateInteraction, c.validateOutput, c.validateTraining, c.validateRest} {
 		if err := check(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// validateSplit looks for the columns that a split by time needs.
+func (c *Config) validateSplit() error {
+	s := &c.Split
+	if s.By != dataset.ByUserTime && s.By != dataset.ByGlobalTime {
+		return nil
+	}
+	if len(c.fileColumns(dataset.Timestamp)) == 0 {
+		return fieldError("split.by", "%s needs a column of kind %q", s.By, dataset.Timestamp)
+	}
+	if s.By == dataset.ByGlobalTime {
+		return nil
+	}
+	return oneOf("split.user", s.User, c.fileColumns(dataset.ID))
 }
 
 func (c *Config) validateHistories() error {
