@@ -84,6 +84,7 @@ func waitForSave(t *testing.T, saved, than string) {
 // go on; what it says works.
 func TestInterrupt(t *testing.T) {
 	yaml, saved := long(t)
+	saved += " here"
 	whole := filepath.Join(t.TempDir(), "whole")
 	mustRowan(t, "train", yaml, "--out", whole, "--quiet")
 	want, last := stateOf(t, whole)
@@ -106,7 +107,7 @@ func TestInterrupt(t *testing.T) {
 			t.Fatalf("%v: %v: %s", s, err, &errs)
 		}
 		_, line, found := strings.Cut(errs.String(), "Go on with:\n  rowan ")
-		if !found || !strings.HasSuffix(strings.TrimSpace(line), "--out "+saved+" --resume") {
+		if !found || !strings.HasSuffix(strings.TrimSpace(line), "--out '"+saved+"' --resume") {
 			t.Fatalf("%v: it said\n%s", s, &errs)
 		}
 		if _, step := stateOf(t, saved); step >= last {
@@ -116,6 +117,18 @@ func TestInterrupt(t *testing.T) {
 	mustRowan(t, "train", yaml, "--out", saved, "--quiet", "--resume")
 	got, _ := stateOf(t, saved)
 	sameState(t, "interrupted twice", got, want)
+}
+
+// What is said of how to go on can be pasted into a shell.
+func TestQuote(t *testing.T) {
+	for arg, want := range map[string]string{
+		"out/movielens-2.x": "out/movielens-2.x", `C:\models`: `C:\models`, "é": "é",
+		"my models": "'my models'", "it's": `'it'\''s'`, "a;b": "'a;b'", "$HOME": "'$HOME'", "": "''",
+	} {
+		if got := quote(arg); got != want {
+			t.Errorf("quote(%q) = %s, want %s", arg, got, want)
+		}
+	}
 }
 
 // kill -9 at any moment leaves a checkpoint that is whole, and training goes on

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -111,13 +112,24 @@ func (t *train) override(c *cli.Command) {
 
 // resumeLine is the command that goes on with a training.
 func resumeLine(c *cli.Command, config string) string {
-	line := "rowan train " + config
+	line := "rowan train " + quote(config)
 	for _, name := range []string{"out", "seed", "split", "epochs"} {
 		if c.IsSet(name) {
-			line += fmt.Sprintf(" --%s %v", name, c.Value(name))
+			line += " --" + name + " " + quote(fmt.Sprint(c.Value(name)))
 		}
 	}
 	return line + " --resume"
+}
+
+// plainWord matches what shells take as it stands; \ is in paths of Windows.
+var plainWord = regexp.MustCompile(`^[\pL\pN_@%+=:,./\\-]+$`)
+
+// quote writes an argument as one word of a POSIX shell.
+func quote(arg string) string {
+	if plainWord.MatchString(arg) {
+		return arg
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
 // seeds trains several times.
