@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 
 	"github.com/rowan-embeddings/rowan/internal/suggest"
 	"github.com/rowan-embeddings/rowan/recipe"
@@ -202,11 +204,43 @@ func (s *source) checkMapping(values []*ast.MappingValueNode, t reflect.Type) er
 		if !ok {
 			return s.at(v.Key, "unknown key %q%s (known here: %s)", key, suggest.Hint(key, names), strings.Join(names, ", "))
 		}
+		if opaque(field) {
+			numbers(v.Value)
+		}
 		if err := s.checkKeys(v.Value, field); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// wholeExponent matches a number with an exponent and no point.
+var wholeExponent = regexp.MustCompile(`^([-+]?[0-9]+)([eE][-+]?[0-9]+)$`)
+
+// numbers lets 1e-3 in a node be a number, as YAML 1.2 says; to the YAML package
+// it is text, unless it has a point. Where a field says what it is to hold, the
+// package finds the number all the same, but not in what reads itself.
+func numbers(n ast.Node) {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		if t := n.Token; t.Type == token.StringType && wholeExponent.MatchString(t.Value) {
+			number := wholeExponent.ReplaceAllString(t.Value, "$1.0$2")
+			t.Origin = strings.Replace(t.Origin, t.Value, number, 1)
+			t.Value, t.Type = number, token.FloatType
+		}
+	case *ast.AnchorNode:
+		numbers(n.Value)
+	case *ast.SequenceNode:
+		for _, v := range n.Values {
+			numbers(v)
+		}
+	case *ast.MappingNode:
+		for _, v := range n.Values {
+			numbers(v.Value)
+		}
+	case *ast.MappingValueNode:
+		numbers(n.Value)
+	}
 }
 
 // fieldsOf returns the fields of a struct by their names in YAML, and the names

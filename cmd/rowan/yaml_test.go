@@ -44,6 +44,32 @@ func TestYAML(t *testing.T) {
 	}
 }
 
+// A number may have an exponent and no point; text in quotes stays text.
+func TestYAMLExponent(t *testing.T) {
+	for text, want := range map[string]recipe.Spec{
+		"1e-3":                            {Name: "constant", Args: map[string]any{"value": 1e-3}},
+		"{name: normal, stddev: 2E-1}":    {Name: "normal", Args: map[string]any{"stddev": 0.2}},
+		"{name: constant, value: [5e-1]}": {Name: "constant", Args: map[string]any{"value": []any{0.5}}},
+		"\n      name: normal\n      stddev: 1e-2\n      mean: -1e+1": {Name: "normal", Args: map[string]any{"stddev": 0.01, "mean": -10.0}},
+	} {
+		c, err := read(t, strings.Replace(config, "{name: bias, width: 1, initializer: zeros}", "name: bias\n    width: 1\n    initializer: "+text, 1))
+		if c == nil || !reflect.DeepEqual(c.Tables[2].Initializer, want) {
+			t.Errorf("%s: %v, want %v", text, err, want)
+		}
+	}
+	c, err := read(t, strings.Replace(config, "initial_learning_rate: 0.05}", "initial_learning_rate: 5e-2, end_learning_rate: 1e-4}", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rate := map[string]any{"name": "linear", "initial_learning_rate": 0.05, "end_learning_rate": 1e-4}
+	if got := c.Training.Optimizer.Args["learning_rate"]; !reflect.DeepEqual(got, rate) {
+		t.Errorf("%v, want %v", got, rate)
+	}
+	if _, err := read(t, strings.Replace(config, "initializer: zeros", `initializer: "1e-3"`, 1)); err == nil || !strings.Contains(err.Error(), `"1e-3"`) {
+		t.Errorf("in quotes: %v", err)
+	}
+}
+
 // The example that the repository comes with is sound.
 func TestExampleConfig(t *testing.T) {
 	c, _, err := readConfig("../../examples/movielens/train.yaml")
