@@ -8,9 +8,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/rowan-embeddings/rowan/docs/parity"
 )
 
 // TestParityNames says of every Go name in parity.md that it exists, or that it
@@ -20,11 +21,11 @@ func TestParityNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exported, err := exportedNames("..", ".", "tensor", "initializer", "optim", "layer", "model")
+	exported, err := exportedNames("..", ".", "tensor", "initializer", "optim", "layer", "model", "internal/keymap")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, _ := parse(string(text))
+	rows, _ := parity.Parse(string(text))
 	for _, f := range checkNames(rows, exported) {
 		t.Errorf("parity.md: %s", f)
 	}
@@ -47,26 +48,23 @@ func TestParityNamesCaught(t *testing.T) {
 		{"`layer.Base.Clone` (planned)", "done", "planned and done"},
 		{"`layer.Base.Apply` (planned)", "open", "exists: it is not planned"},
 	} {
-		faults := checkNames([]row{{name: c.name, state: c.state}}, exported)
+		faults := checkNames([]parity.Row{{Name: c.name, State: c.state}}, exported)
 		if c.want == "" && len(faults) > 0 || c.want != "" && (len(faults) != 1 || !strings.Contains(faults[0], c.want)) {
 			t.Errorf("%s, %s: faults %q, want one that says %q", c.name, c.state, faults, c.want)
 		}
 	}
 }
 
-var nameForm = regexp.MustCompile("`([^`]+)`( \\(planned\\))?")
-
-func checkNames(rows []row, exported map[string]bool) (faults []string) {
+func checkNames(rows []parity.Row, exported map[string]bool) (faults []string) {
 	for _, r := range rows {
-		for _, m := range nameForm.FindAllStringSubmatch(r.name, -1) {
-			name, planned := m[1], m[2] != ""
+		for _, n := range r.Names() {
 			switch {
-			case planned && r.state == "done":
-				faults = append(faults, fmt.Sprintf("%s: %s is planned and done", r.id, name))
-			case planned && exported[name]:
-				faults = append(faults, fmt.Sprintf("%s: %s exists: it is not planned any more", r.id, name))
-			case !planned && !exported[name]:
-				faults = append(faults, fmt.Sprintf("%s: %s does not exist: correct it, or say (planned) behind it", r.id, name))
+			case n.Planned && r.Done():
+				faults = append(faults, fmt.Sprintf("%s: %s is planned and done", r.ID, n.Text))
+			case n.Planned && exported[n.Text]:
+				faults = append(faults, fmt.Sprintf("%s: %s exists: it is not planned any more", r.ID, n.Text))
+			case !n.Planned && !exported[n.Text]:
+				faults = append(faults, fmt.Sprintf("%s: %s does not exist: correct it, or say (planned) behind it", r.ID, n.Text))
 			}
 		}
 	}
@@ -74,13 +72,13 @@ func checkNames(rows []row, exported map[string]bool) (faults []string) {
 }
 
 // countLines are the lines of the table that says how far each system is.
-func countLines(rows []row) (lines []string) {
+func countLines(rows []parity.Row) (lines []string) {
 	for _, system := range []string{"A", "B", "C"} {
 		all, done := 0, 0
 		for _, r := range rows {
-			if strings.HasPrefix(r.id, system) {
+			if strings.HasPrefix(r.ID, system) {
 				all++
-				if r.state == "done" {
+				if r.Done() {
 					done++
 				}
 			}

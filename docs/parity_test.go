@@ -11,15 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/rowan-embeddings/rowan/docs/parity"
 )
-
-// row is a line of parity.md's tables.
-type row struct {
-	line                                 int
-	id, thing, rowan, name, state, proof string
-}
-
-const tableHead = "| id | thing | Rowan | Go name | state | proof |"
 
 var (
 	idForm   = regexp.MustCompile(`^([ABC])-(\d{3})$`)
@@ -38,14 +32,14 @@ func TestParity(t *testing.T) {
 	if len(proofs) == 0 {
 		t.Fatal("found no test functions above the docs folder")
 	}
-	rows, faults := parse(string(text))
+	rows, faults := parity.Parse(string(text))
 	faults = append(faults, check(rows, proofs)...)
 	for _, f := range faults {
 		t.Errorf("parity.md: %s", f)
 	}
 	done := 0
 	for _, r := range rows {
-		if r.state == "done" {
+		if r.Done() {
 			done++
 		}
 	}
@@ -54,7 +48,7 @@ func TestParity(t *testing.T) {
 
 // TestParityCaught checks the checker: each page has one fault.
 func TestParityCaught(t *testing.T) {
-	head := tableHead + "\n|---|---|---|---|---|---|\n"
+	head := parity.TableHead + "\n|---|---|---|---|---|---|\n"
 	proofs := map[string]bool{"layer.TestLookup": true, "rowan.ExampleTable": true}
 	for _, c := range []struct{ name, page, want string }{
 		{"open", head + "| A-001 | x | the same | `N` | open | |\n", ""},
@@ -75,7 +69,7 @@ func TestParityCaught(t *testing.T) {
 		{"no rows", "nothing\n", "has no rows"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			rows, faults := parse(c.page)
+			rows, faults := parity.Parse(c.page)
 			faults = append(faults, check(rows, proofs)...)
 			switch {
 			case c.want == "" && len(faults) > 0:
@@ -87,52 +81,22 @@ func TestParityCaught(t *testing.T) {
 	}
 }
 
-// parse reads the rows below each table head of parity.md.
-func parse(text string) (rows []row, faults []string) {
-	inTable := false
-	for i, line := range strings.Split(text, "\n") {
-		switch {
-		case line == tableHead:
-			inTable = true
-			continue
-		case !strings.HasPrefix(line, "|"):
-			inTable = false
-			continue
-		case !inTable || strings.HasPrefix(line, "|---"):
-			continue
-		}
-		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "|"), "|"), "|")
-		if len(cells) != 6 {
-			faults = append(faults, fmt.Sprintf("line %d has %d cells, want 6", i+1, len(cells)))
-			continue
-		}
-		for j := range cells {
-			cells[j] = strings.TrimSpace(cells[j])
-		}
-		rows = append(rows, row{i + 1, cells[0], cells[1], cells[2], cells[3], cells[4], cells[5]})
-	}
-	if len(rows)+len(faults) == 0 {
-		faults = append(faults, "has no rows")
-	}
-	return rows, faults
-}
-
 // check returns a sentence for each fault of rows; proofs are the test
 // functions that exist.
-func check(rows []row, proofs map[string]bool) []string {
+func check(rows []parity.Row, proofs map[string]bool) []string {
 	var faults []string
 	last := map[string]string{} // by system, the id before
 	for _, r := range rows {
-		where := fmt.Sprintf("%s (line %d)", r.id, r.line)
-		if m := idForm.FindStringSubmatch(r.id); m == nil {
-			faults = append(faults, fmt.Sprintf("id %q (line %d) is not like A-001", r.id, r.line))
+		where := fmt.Sprintf("%s (line %d)", r.ID, r.Line)
+		if m := idForm.FindStringSubmatch(r.ID); m == nil {
+			faults = append(faults, fmt.Sprintf("id %q (line %d) is not like A-001", r.ID, r.Line))
 		} else {
-			if want := following(m[1], last[m[1]]); r.id != want {
+			if want := following(m[1], last[m[1]]); r.ID != want {
 				faults = append(faults, fmt.Sprintf("%s follows %s, want %s", where, last[m[1]], want))
 			}
-			last[m[1]] = r.id
+			last[m[1]] = r.ID
 		}
-		if slices.Contains([]string{r.thing, r.rowan, r.name}, "") {
+		if slices.Contains([]string{r.Thing, r.Rowan, r.Name}, "") {
 			faults = append(faults, where+" has an empty cell")
 		}
 		faults = append(faults, checkState(r, where, proofs)...)
@@ -151,35 +115,24 @@ func following(system, id string) string {
 	return fmt.Sprintf("%s-%03d", system, n+1)
 }
 
-func checkState(r row, where string, proofs map[string]bool) []string {
+func checkState(r parity.Row, where string, proofs map[string]bool) []string {
 	switch {
-	case r.state != "open" && r.state != "done":
-		return []string{fmt.Sprintf("%s has state %q, want open or done", where, r.state)}
-	case r.state == "open" && r.proof != "":
+	case r.State != "open" && r.State != "done":
+		return []string{fmt.Sprintf("%s has state %q, want open or done", where, r.State)}
+	case r.State == "open" && r.Proof != "":
 		return []string{where + " is open and has a proof"}
-	case r.state == "open":
+	case r.State == "open":
 		return nil
-	case r.proof == "":
+	case r.Proof == "":
 		return []string{where + " is done without a proof"}
 	}
 	var faults []string
-	for name := range strings.SplitSeq(r.proof, ",") {
-		name = withoutSubtest(strings.Trim(name, " `"))
-		if !proofs[name] {
-			faults = append(faults, fmt.Sprintf("%s is proved by %s, which no test of this module defines", where, name))
+	for _, p := range r.Proofs() {
+		if !proofs[p.Test()] {
+			faults = append(faults, fmt.Sprintf("%s is proved by %s, which no test of this module defines", where, p.Test()))
 		}
 	}
 	return faults
-}
-
-// withoutSubtest cuts what follows the function in folder/package.Test/subtest.
-func withoutSubtest(proof string) string {
-	dot := strings.Index(proof, ".")
-	if dot < 0 {
-		return proof
-	}
-	function, _, _ := strings.Cut(proof[dot:], "/")
-	return proof[:dot] + function
 }
 
 // testFunctions returns all test functions below fsys, each with the folder of
