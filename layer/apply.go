@@ -100,7 +100,8 @@ func (b *Base) checkCount(n int) error {
 func (b *Base) outputs(in []*Tensor, shapes []Shape) ([]*Tensor, error) {
 	switch l := b.self.(type) {
 	case HostLayer:
-		t, err := l.Symbolic(in)
+		var t *Tensor
+		err := guard(func() (err error) { t, err = l.Symbolic(in); return err })
 		if err != nil {
 			return nil, err
 		}
@@ -122,8 +123,12 @@ func (b *Base) graphOutputs(l GraphLayer, in []*Tensor, shapes []Shape) ([]*Tens
 		return nil, err
 	}
 	if s, ok := l.(Shaper); ok {
-		if traced, err = s.OutputShape(shapes...); err != nil {
+		err := guard(func() (err error) { traced, err = s.OutputShape(shapes...); return err })
+		if err != nil {
 			return nil, err
+		}
+		if len(traced) != len(outMasked) {
+			return nil, fmt.Errorf("%w: OutputShape says %d outputs, Call returns %d", ErrArgument, len(traced), len(outMasked))
 		}
 	}
 	out := make([]*Tensor, len(traced))

@@ -215,7 +215,7 @@ func (b *Base) build(in []Shape) error {
 	if b.built {
 		return nil
 	}
-	if err := b.self.Build(in...); err != nil {
+	if err := guard(func() error { return b.self.Build(in...) }); err != nil {
 		b.vars = nil // so that it can be tried again
 		return fmt.Errorf("building layer %q: %w", b.Name(), err)
 	}
@@ -224,4 +224,18 @@ func (b *Base) build(in []Shape) error {
 		return nil
 	}
 	return b.SetWeights(b.options.Weights)
+}
+
+// guard calls a method that the author of a layer wrote; its panic is an error.
+func guard(f func() error) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case error:
+			err = fmt.Errorf("panic: %w", p)
+		default:
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return f()
 }

@@ -58,7 +58,8 @@ var (
 type Layer interface {
 	core() *Base
 	// Build creates the weights for inputs of these shapes, with AddWeight,
-	// AddTable and AddLayer. It runs once, before the first call.
+	// AddTable and AddLayer. It runs once, before the first call. Like those of
+	// the interfaces below it should return errors; a panic becomes one.
 	Build(in ...Shape) error
 }
 

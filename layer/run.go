@@ -83,7 +83,7 @@ func (b *Base) runHost(ctx context.Context, l HostLayer, a Args, in []Value) (*O
 		return nil, err
 	}
 	r := new(Rows)
-	if err := l.Lookup(ctx, r, ids, a.Training); err != nil {
+	if err := guard(func() error { return l.Lookup(ctx, r, ids, a.Training) }); err != nil {
 		return nil, fmt.Errorf("layer %q: %w", b.Name(), err)
 	}
 	v := Value{Floats: r.Values(), Mask: r.Mask(), Splits: r.Splits()}

@@ -59,7 +59,8 @@ func (s *HostStage) Lookup(ctx context.Context, training bool, in ...Value) ([]d
 	}
 	for _, n := range s.plan.Host {
 		r := s.rows[n]
-		if err := n.Layer.(HostLayer).Lookup(ctx, r, at[n.In[0]].IDs, training); err != nil {
+		look := func() error { return n.Layer.(HostLayer).Lookup(ctx, r, at[n.In[0]].IDs, training) }
+		if err := guard(look); err != nil {
 			return nil, fmt.Errorf("layer %q: %w", n.Layer.core().Name(), err)
 		}
 	}

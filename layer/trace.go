@@ -24,6 +24,9 @@ func traceShapes(l GraphLayer, in []Shape, masked []bool) ([]Shape, []bool, erro
 			return nil, nil, err
 		}
 	}
+	if len(shapes[0]) != len(shapes[1]) {
+		return nil, nil, fmt.Errorf("%w: the number of outputs, %d or %d, depends on the size of the inputs", ErrArgument, len(shapes[0]), len(shapes[1]))
+	}
 	for i, s := range shapes[0] {
 		for d := range s {
 			if d < len(shapes[1][i]) && s[d] != shapes[1][i][d] {
