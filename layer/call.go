@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"slices"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
@@ -78,12 +79,10 @@ func (c *Call) Uniform(shape ...int) *graph.Node {
 	return c.trace.Uniform(h.Sum64()+n, shape...)
 }
 
-// AddLoss adds scalars to the loss of the model.
+// AddLoss adds scalars of float32 to the loss of the model.
 func (c *Call) AddLoss(n ...*graph.Node) {
 	for _, l := range n {
-		if l.Rank() != 0 {
-			graphPanic("%w: a loss must be a scalar, got shape %v", ErrShape, l.Shape().Dimensions)
-		}
+		checkScalar("a loss", l)
 	}
 	c.losses = append(c.losses, n...)
 }
@@ -104,12 +103,19 @@ func (c *Call) AddUpdate(v *Variable, n *graph.Node) {
 	c.updates = append(c.updates, dense.Update{Variable: at, Value: n})
 }
 
-// AddMetric reports a scalar under a name at every step.
+// AddMetric reports a scalar of float32 under a name at every step.
 func (c *Call) AddMetric(name string, n *graph.Node) {
-	if n.Rank() != 0 {
-		graphPanic("%w: metric %q must be a scalar, got shape %v", ErrShape, name, n.Shape().Dimensions)
-	}
+	checkScalar(fmt.Sprintf("metric %q", name), n)
 	c.metrics = append(c.metrics, NamedNode{name, n})
+}
+
+func checkScalar(what string, n *graph.Node) {
+	switch {
+	case n.Rank() != 0:
+		graphPanic("%w: %s must be a scalar, got shape %v", ErrShape, what, n.Shape().Dimensions)
+	case n.DType() != dtypes.Float32:
+		graphPanic("%w: %s must be float32, got %v: convert it with graph.ConvertDType", ErrArgument, what, n.DType())
+	}
 }
 
 // Losses returns the losses added so far: by layers, and by their activity regularizers.
@@ -139,6 +145,11 @@ func (c *Call) apply(l GraphLayer, in, mask []*graph.Node) (out, outMask []*grap
 		out = l.Call(c, in...)
 		if len(out) == 0 || slices.Contains(out, nil) {
 			graphPanic("%w: Call returned no output", ErrArgument)
+		}
+		for i, o := range out {
+			if o.DType() != dtypes.Float32 {
+				graphPanic("%w: output %d must be float32, got %v: convert it with graph.ConvertDType", ErrArgument, i, o.DType())
+			}
 		}
 		outMask = outputMasks(c, l, in, mask, len(out))
 		c.addActivity(b, out)

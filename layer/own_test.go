@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/initializer"
@@ -127,12 +128,23 @@ func TestBrokenLayers(t *testing.T) {
 		is    error
 		says  string
 	}{
-		"build fails":    {newBroken(func(*broken) error { return boom }, nil), boom, "building layer"},
-		"no output":      {newBroken(nil, func(*layer.Call, *graph.Node) []*graph.Node { return nil }), layer.ErrArgument, "no output"},
-		"graph panic":    {newBroken(nil, func(_ *layer.Call, x *graph.Node) []*graph.Node { return []*graph.Node{graph.Reshape(x, 99)} }), nil, "in layer broken"},
-		"runtime panic":  {newBroken(nil, func(_ *layer.Call, x *graph.Node) []*graph.Node { return []*graph.Node{nil, x}[2:3] }), nil, "slice bounds"},
-		"vector loss":    {newBroken(nil, func(c *layer.Call, x *graph.Node) []*graph.Node { c.AddLoss(x); return []*graph.Node{x} }), layer.ErrShape, "scalar"},
-		"vector metric":  {newBroken(nil, func(c *layer.Call, x *graph.Node) []*graph.Node { c.AddMetric("m", x); return []*graph.Node{x} }), layer.ErrShape, "scalar"},
+		"build fails":   {newBroken(func(*broken) error { return boom }, nil), boom, "building layer"},
+		"no output":     {newBroken(nil, func(*layer.Call, *graph.Node) []*graph.Node { return nil }), layer.ErrArgument, "no output"},
+		"graph panic":   {newBroken(nil, func(_ *layer.Call, x *graph.Node) []*graph.Node { return []*graph.Node{graph.Reshape(x, 99)} }), nil, "in layer broken"},
+		"runtime panic": {newBroken(nil, func(_ *layer.Call, x *graph.Node) []*graph.Node { return []*graph.Node{nil, x}[2:3] }), nil, "slice bounds"},
+		"vector loss":   {newBroken(nil, func(c *layer.Call, x *graph.Node) []*graph.Node { c.AddLoss(x); return []*graph.Node{x} }), layer.ErrShape, "scalar"},
+		"vector metric": {newBroken(nil, func(c *layer.Call, x *graph.Node) []*graph.Node { c.AddMetric("m", x); return []*graph.Node{x} }), layer.ErrShape, "scalar"},
+		"loss of integers": {newBroken(nil, func(c *layer.Call, x *graph.Node) []*graph.Node {
+			c.AddLoss(graph.Scalar(c.Graph(), dtypes.Int32, 1))
+			return []*graph.Node{x}
+		}), layer.ErrArgument, "a loss must be float32"},
+		"metric of integers": {newBroken(nil, func(c *layer.Call, x *graph.Node) []*graph.Node {
+			c.AddMetric("m", graph.Scalar(c.Graph(), dtypes.Int32, 1))
+			return []*graph.Node{x}
+		}), layer.ErrArgument, `metric "m" must be float32`},
+		"output of integers": {newBroken(nil, func(_ *layer.Call, x *graph.Node) []*graph.Node {
+			return []*graph.Node{graph.ConvertDType(x, dtypes.Int32)}
+		}), layer.ErrArgument, "output 0 must be float32"},
 		"unknown weight": {newBroken(nil, func(c *layer.Call, x *graph.Node) []*graph.Node { c.Var(foreign(t)); return []*graph.Node{x} }), layer.ErrStage, "not an array of this graph"},
 		"weight too big": {newBroken(func(b *broken) error {
 			return second(b.AddWeight("w", layer.Shape{1 << 40, 1 << 40}, layer.WeightOptions{}))
