@@ -1,6 +1,9 @@
 package layer
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Nodes returns the symbolic calls of the layer, in order. Eager calls make none.
 func (b *Base) Nodes() []*Node { return b.nodes }
@@ -62,11 +65,9 @@ func (b *Base) OutputShapes() ([]Shape, error) {
 	}
 	first := shapesOf(b.nodes[0].Out)
 	for _, n := range b.nodes[1:] {
-		for i, s := range shapesOf(n.Out) {
-			if !s.Equal(first[i]) {
-				return nil, fmt.Errorf("%w: layer %q has several calls with different output shapes, %v and %v: use OutputShapeAt",
-					ErrNotConnected, b.Name(), first[i], s)
-			}
+		if all := shapesOf(n.Out); !slices.EqualFunc(first, all, Shape.Equal) {
+			return nil, fmt.Errorf("%w: layer %q has several calls with different output shapes, %v and %v: use OutputShapeAt",
+				ErrNotConnected, b.Name(), first, all)
 		}
 	}
 	return first, nil

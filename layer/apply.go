@@ -29,6 +29,11 @@ func (b *Base) ApplyAll(in ...*Tensor) ([]*Tensor, error) {
 	if len(in) == 0 || slices.Contains(in, nil) {
 		return nil, fmt.Errorf("%w: layer %q was applied to %d inputs, some of them nil", ErrArgument, b.Class(), len(in))
 	}
+	for i, t := range in {
+		if t.node == nil {
+			return nil, fmt.Errorf("%w: input %d of layer %q comes neither from Input nor from a layer", ErrArgument, i, b.Class())
+		}
+	}
 	b.bind(in[0].scope)
 	if err := b.accepts(in); err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ type Base struct {
 	building []Shape // the shapes that Build was given
 	vars     []*Variable
 	layers   []Layer
+	misuse   error // of AddLayer, which returns none; the first
 	nodes    []*Node
 
 	mu    sync.Mutex
@@ -55,6 +56,9 @@ func (b *Base) SetInputSpec(s ...InputSpec) { b.spec = s }
 func (b *Base) core() *Base { return b }
 
 func (b *Base) check() error {
+	if b.misuse != nil {
+		return b.misuse
+	}
 	if b.self == nil {
 		return fmt.Errorf("%w: a layer's constructor must call Init(self, options) before it is used", ErrNotInitialized)
 	}
@@ -89,6 +93,9 @@ func (b *Base) bind(s *Scope) {
 // Bind gives a layer its scope, and so its default name and the seed of its
 // weights, before it is first applied. A layer that has one keeps it.
 func Bind(l Layer, s *Scope) error {
+	if isNil(l) {
+		return errNilLayer
+	}
 	b := l.core()
 	if err := b.check(); err != nil {
 		return err
@@ -127,8 +134,13 @@ func (b *Base) InputSpec() []InputSpec { return b.spec }
 func (b *Base) Built() bool { return b.built }
 
 // AddLayer makes l part of the layer: its weights are the layer's too, and it
-// is frozen if the layer is.
+// is frozen if the layer is. Without a layer, or with one that the layer is
+// itself a part of, every use of the layer is ErrArgument.
 func (b *Base) AddLayer(l Layer) {
+	if isNil(l) || l.core() == b || slices.ContainsFunc(l.core().Submodules(), func(m Layer) bool { return m.core() == b }) {
+		b.misuse = fmt.Errorf("%w: AddLayer of %s was given nil, or a layer that it is a part of", ErrArgument, b.Class())
+		return
+	}
 	if b.frozen {
 		l.core().SetTrainable(false)
 	}
@@ -138,6 +150,9 @@ func (b *Base) AddLayer(l Layer) {
 // BuildLayer builds a sublayer: call it in Build with the shapes of what Call
 // will give it.
 func (b *Base) BuildLayer(l Layer, in ...Shape) error {
+	if isNil(l) {
+		return errNilLayer
+	}
 	c := l.core()
 	if err := c.check(); err != nil {
 		return err
@@ -238,4 +253,12 @@ func guard(f func() error) (err error) {
 		}
 	}()
 	return f()
+}
+
+var errNilLayer = fmt.Errorf("%w: the layer is nil", ErrArgument)
+
+// isNil reports whether v is nil, as an interface or as a pointer in one.
+func isNil(v any) bool {
+	r := reflect.ValueOf(v)
+	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
 }

@@ -45,6 +45,9 @@ var constructors = map[string]Constructor{
 
 // ToConfig returns a layer's class name and config.
 func ToConfig(l Layer) (class string, c Config, err error) {
+	if isNil(l) {
+		return "", nil, errNilLayer
+	}
 	x, ok := l.(Configurer)
 	if !ok {
 		return "", nil, fmt.Errorf("%w: layer %q of class %s has no Config method", ErrConfig, l.core().Name(), l.core().Class())
@@ -57,7 +60,7 @@ func ToConfig(l Layer) (class string, c Config, err error) {
 // that the class does not know is an error.
 func FromConfig(class string, c Config, custom ...map[string]Constructor) (Layer, error) {
 	for _, m := range custom {
-		if construct, ok := m[class]; ok {
+		if construct, ok := m[class]; ok && construct != nil {
 			return construct(c)
 		}
 	}

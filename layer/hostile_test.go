@@ -122,3 +122,48 @@ func planOf(t *testing.T, l layer.Layer) error {
 	_, err := plan.NewHostStage().Lookup(context.Background(), false, ids(t, []int{1, 1}, 1))
 	return err
 }
+
+// every passes all its inputs on.
+type every struct{ layer.Base }
+
+func (l *every) Build(...layer.Shape) error                          { return nil }
+func (l *every) Call(_ *layer.Call, in ...*graph.Node) []*graph.Node { return in }
+
+func newEvery() *every {
+	l := new(every)
+	l.Init(l, layer.Options{})
+	return l
+}
+
+func with(l *every, inner layer.Layer) *every {
+	l.AddLayer(inner)
+	return l
+}
+
+func TestMisuse(t *testing.T) {
+	ctx := context.Background()
+	x := input(t, layer.NewScope(1), 3)
+	scope := layer.NewScope(1)
+	ring := newEvery()
+	ring.AddLayer(with(newEvery(), ring)) // refused: the inner one has the outer one already
+	twice := newEvery()
+	must[[]*layer.Tensor](t)(twice.ApplyAll(x))
+	must[[]*layer.Tensor](t)(twice.ApplyAll(x, x))
+	typedNil := layer.Value{IDs: (*tensor.Dense[int64])(nil)}
+	tryAll(t, map[string]attempt{
+		"add nothing":       {func() error { return second(with(newEvery(), nil).Apply(x)) }, layer.ErrArgument, "every"},
+		"add a typed nil":   {func() error { return second(with(newEvery(), (*layer.Dense)(nil)).Apply(x)) }, layer.ErrArgument, "nil"},
+		"add itself":        {func() error { l := newEvery(); return second(with(l, l).Apply(x)) }, layer.ErrArgument, "part of"},
+		"a ring":            {func() error { return second(ring.Apply(x)) }, layer.ErrArgument, "part of"},
+		"build nothing":     {func() error { return newEvery().BuildLayer(nil) }, layer.ErrArgument, "nil"},
+		"bind nothing":      {func() error { return layer.Bind(nil, scope) }, layer.ErrArgument, "nil"},
+		"config of nothing": {func() error { _, _, err := layer.ToConfig(nil); return err }, layer.ErrArgument, "nil"},
+		"no constructor":    {func() error { return second(layer.FromConfig("X", nil, map[string]layer.Constructor{"X": nil})) }, layer.ErrConfig, "unknown layer"},
+		"no table":          {func() error { return second(newEvery().AddTable("w", nil, 3)) }, layer.ErrArgument, "nil"},
+		"typed nil ids": {func() error {
+			return second(newEmbedding(t, 3, 2, layer.EmbeddingOptions{}).Run(ctx, layer.Args{}, typedNil))
+		}, layer.ErrStage, "ids"},
+		"a tensor of nothing":   {func() error { return second(newEvery().Apply(&layer.Tensor{})) }, layer.ErrArgument, "input 0"},
+		"calls of other output": {func() error { return second(twice.OutputShapes()) }, layer.ErrNotConnected, "different output shapes"},
+	})
+}

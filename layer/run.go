@@ -75,7 +75,7 @@ func (b *Base) Run(ctx context.Context, a Args, in ...Value) (*Output, error) {
 }
 
 func (b *Base) runHost(ctx context.Context, l HostLayer, a Args, in []Value) (*Output, error) {
-	if len(in) != 1 || in[0].IDs == nil {
+	if len(in) != 1 || isNil(in[0].IDs) {
 		return nil, fmt.Errorf("%w: layer %q looks up one batch of ids", ErrStage, b.Name())
 	}
 	ids := in[0].IDs

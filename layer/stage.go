@@ -122,7 +122,7 @@ func (s *HostStage) Backward(r *dense.Results, into map[*rowan.Table]*rowan.Grad
 // accepts checks data against a symbolic input.
 func (t *Tensor) accepts(v Value) error {
 	switch {
-	case t.ids && v.IDs == nil:
+	case t.ids && isNil(v.IDs):
 		return fmt.Errorf("%w: input %q takes ids, got floats", ErrStage, t.name)
 	case !t.ids && v.Floats == nil:
 		return fmt.Errorf("%w: input %q takes floats, got ids", ErrStage, t.name)

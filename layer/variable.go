@@ -130,6 +130,9 @@ func (b *Base) AddTable(name string, t *rowan.Table, rows int) (*Variable, error
 	if b.variable(name) != nil {
 		return nil, fmt.Errorf("%w: layer %q already has a weight %q", ErrWeights, b.Name(), name)
 	}
+	if t == nil {
+		return nil, fmt.Errorf("%w: the table %q of layer %q is nil", ErrArgument, name, b.Name())
+	}
 	if rows <= 0 {
 		rows = -1
 	}
