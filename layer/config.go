@@ -262,14 +262,28 @@ func (r *reader) object(key string) (class string, c Config, ok bool) {
 		return "", nil, false
 	}
 	inner := Config(m).reader()
-	class = inner.text("class_name")
+	if class = inner.text("class_name"); class == "" {
+		r.bad(key, "a name, or a class_name and a config", v)
+		return "", nil, false
+	}
 	switch in := m["config"].(type) {
 	case map[string]any:
 		c = in
 	case Config:
 		c = in
+	case nil:
+	default:
+		r.bad(key, "a name, or a class_name and a config", v)
 	}
-	return class, c, class != ""
+	return class, c, true
+}
+
+// inside takes over the fault of a config within the config: of a value, or of
+// a key that nobody read.
+func (r *reader) inside(key string, in *reader, class string) {
+	if err := in.fault(class); err != nil && r.err == nil {
+		r.err = fmt.Errorf("%q: %w", key, err)
+	}
 }
 
 func (r *reader) initializer(key string) initializer.Initializer {
@@ -298,7 +312,9 @@ func (r *reader) regularizer(key string) Regularizer {
 	if c == nil { // a bare name has Keras' default of 0.01
 		return Regularizer{L1: orNone(class != "l2", 0.01), L2: orNone(class != "l1", 0.01)}
 	}
-	return Regularizer{L1: float32(in.number("l1")), L2: float32(in.number("l2"))}
+	reg := Regularizer{L1: float32(in.number("l1")), L2: float32(in.number("l2"))}
+	r.inside(key, in, class)
+	return reg
 }
 
 func orNone(yes bool, l float32) float32 {
@@ -314,6 +330,7 @@ func (r *reader) constraint(key string) Constraint {
 		return nil
 	}
 	in := c.reader()
+	defer func() { r.inside(key, in, class) }()
 	switch strings.ReplaceAll(strings.ToLower(class), "_", "") {
 	case "maxnorm":
 		m := MaxNorm{Max: 2, Axis: in.int("axis")}
@@ -364,13 +381,20 @@ func (r *reader) inputShape() Shape {
 // done returns the first error, or an error about the keys that nobody read:
 // the first of them in alphabetical order, and the known key that it is like.
 func (r *reader) done(class string) error {
+	if err := r.fault(class); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return nil
+}
+
+func (r *reader) fault(class string) error {
 	if r.err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrConfig, class, r.err)
+		return fmt.Errorf("%s: %w", class, r.err)
 	}
 	known := slices.Sorted(maps.Keys(r.read))
 	for _, key := range slices.Sorted(maps.Keys(r.c)) {
 		if !r.read[key] {
-			return fmt.Errorf("%w: %s does not know %q%s", ErrConfig, class, key, suggest.Hint(key, known))
+			return fmt.Errorf("%s does not know %q%s", class, key, suggest.Hint(key, known))
 		}
 	}
 	return nil

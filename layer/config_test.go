@@ -102,6 +102,11 @@ func TestKerasConfig(t *testing.T) {
 	}
 }
 
+// inner is a config of one key within a config.
+func inner(class, key string, value any) map[string]any {
+	return map[string]any{"class_name": class, "config": map[string]any{key: value}}
+}
+
 func TestConfigRefusals(t *testing.T) {
 	custom := map[string]layer.Constructor{"Mine": func(layer.Config) (layer.Layer, error) { return layer.NewFlatten(layer.Options{}), nil }}
 	if l, err := layer.FromConfig("Mine", nil, custom); err != nil || layer.Of(l).Class() != "Flatten" {
@@ -119,6 +124,11 @@ func TestConfigRefusals(t *testing.T) {
 		{"Dense", layer.Config{"units": 3, "kernel_regularizer": "orthogonal"}, "L1, L2 or L1L2"},
 		{"Dense", layer.Config{"units": 3, "kernel_constraint": "orthogonal"}, "MaxNorm, NonNeg or UnitNorm"},
 		{"Dense", layer.Config{"units": 3, "kernel_constraint": 3}, "class_name"},
+		{"Dense", layer.Config{"units": 3, "kernel_constraint": inner("MaxNorm", "max_values", 1.0)}, `"kernel_constraint": MaxNorm does not know "max_values"; did you mean "max_value"?`},
+		{"Dense", layer.Config{"units": 3, "kernel_regularizer": inner("L2", "l3", 1.0)}, `L2 does not know "l3"`},
+		{"Dense", layer.Config{"units": 3, "kernel_regularizer": inner("L2", "l2", "x")}, `"l2" must be a number`},
+		{"Dense", layer.Config{"units": 3, "kernel_regularizer": map[string]any{"class_name": "L2", "config": 0.1}}, "a class_name and a config"},
+		{"Dense", layer.Config{"units": 3, "kernel_initializer": map[string]any{"class": "Zeros"}}, "a class_name and a config"},
 		{"Dense", layer.Config{"units": 3, "dtype": "float16"}, "float32"},
 		{"Dense", layer.Config{"units": 3, "use_bias": "no"}, "true or false"},
 		{"Dense", layer.Config{}, "positive integer"},
