@@ -234,11 +234,14 @@ func (b *Base) build(in []Shape) error {
 		b.vars = nil // so that it can be tried again
 		return fmt.Errorf("building layer %q: %w", b.Name(), err)
 	}
-	b.built, b.building = true, in
-	if b.options.Weights == nil {
-		return nil
+	if b.options.Weights != nil {
+		if err := b.SetWeights(b.options.Weights); err != nil {
+			b.vars = nil
+			return err
+		}
 	}
-	return b.SetWeights(b.options.Weights)
+	b.built, b.building = true, in
+	return nil
 }
 
 // guard calls a method that the author of a layer wrote; its panic is an error.

@@ -93,3 +93,17 @@ func firstRow(t *testing.T, table *rowan.Table) float32 {
 	}
 	return l.Values().Data()[0]
 }
+
+// TestWeightsThatDoNotFit: an error about a layer's first weights comes back
+// when the layer is applied again, which would otherwise begin with others.
+func TestWeightsThatDoNotFit(t *testing.T) {
+	l := newDense(t, 2, layer.DenseOptions{Options: layer.Options{Weights: [][]float32{{1, 2, 3}}}})
+	for range 2 {
+		if _, err := l.Apply(input(t, layer.NewScope(1), 3)); !errors.Is(err, layer.ErrWeights) {
+			t.Errorf("error %v, want one that is %v", err, layer.ErrWeights)
+		}
+	}
+	if l.Built() {
+		t.Error("the layer counts as built")
+	}
+}
