@@ -1,6 +1,9 @@
 package layer
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // Constraint is applied to a dense weight after each update.
 type Constraint interface {
@@ -56,13 +59,30 @@ func (u UnitNorm) Apply(w []float32, s Shape) {
 	alongAxis(w, s, u.Axis, func(norm float64) float64 { return 1 / (constraintEpsilon + norm) })
 }
 
+// checkAxis refuses a constraint along an axis that a weight does not have.
+func checkAxis(c Constraint, s Shape) error {
+	axis := 0
+	switch c := c.(type) {
+	case MaxNorm:
+		axis = c.Axis
+	case UnitNorm:
+		axis = c.Axis
+	default:
+		return nil
+	}
+	if axis < -len(s) || axis >= len(s) {
+		return fmt.Errorf("%w: constraint %s along axis %d of a weight of shape %v", ErrArgument, c.Class(), axis, s)
+	}
+	return nil
+}
+
 // alongAxis multiplies each vector along an axis by a function of its norm.
 func alongAxis(w []float32, s Shape, axis int, factor func(norm float64) float64) {
 	if axis < 0 {
 		axis += len(s)
 	}
 	if axis < 0 || axis >= len(s) {
-		return // checked when the layer was made; a vector has one axis
+		return // checkAxis has refused it
 	}
 	n, stride := s[axis], s[axis+1:].size()
 	for first := range len(w) {

@@ -1,6 +1,7 @@
 package layer_test
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -33,5 +34,21 @@ func TestConstraints(t *testing.T) {
 	}
 	if d.Variables()[0].Value()[0] != 0 {
 		t.Errorf("kernel = %v after NonNeg", d.Variables()[0].Value())
+	}
+}
+
+// TestConstraintAxis: a constraint along an axis that is not there would do nothing.
+func TestConstraintAxis(t *testing.T) {
+	for _, c := range []struct {
+		constraint layer.Constraint
+		ok         bool
+	}{
+		{layer.MaxNorm{Max: 1, Axis: 2}, false}, {layer.UnitNorm{Axis: -3}, false},
+		{layer.MaxNorm{Max: 1, Axis: 1}, true}, {layer.UnitNorm{Axis: -2}, true}, {layer.NonNeg{}, true},
+	} {
+		d := newDense(t, 2, layer.DenseOptions{Kernel: layer.WeightOptions{Constraint: c.constraint}})
+		if _, err := d.Apply(input(t, layer.NewScope(1), 3)); (err == nil) != c.ok || err != nil && !errors.Is(err, layer.ErrArgument) {
+			t.Errorf("%+v on a kernel of shape (3, 2): error %v", c.constraint, err)
+		}
 	}
 }

@@ -90,6 +90,9 @@ func (b *Base) AddWeight(name string, s Shape, o WeightOptions) (*Variable, erro
 		}
 		n *= d
 	}
+	if err := checkAxis(o.Constraint, s); err != nil {
+		return nil, fmt.Errorf("weight %q of layer %q: %w", name, b.Name(), err)
+	}
 	v := &Variable{layer: b, name: name, shape: slices.Clone(s), value: make([]float32, s.size()),
 		frozen: o.Frozen, regularizer: o.Regularizer, constraint: o.Constraint}
 	v.initialize(o.Initializer)
