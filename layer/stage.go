@@ -15,7 +15,8 @@ type Value struct {
 	IDs tensor.IDs
 	// Floats is an array whose first dimension is the batch.
 	Floats *tensor.Values
-	// Mask says which entries of Floats count; nil without a mask.
+	// Mask says which entries of Floats count; nil without a mask. Run takes one,
+	// an input of a model does not: masks come from its embeddings.
 	Mask []bool
 	// Splits says where each bag of ragged Floats begins and ends; nil if they are rectangular.
 	Splits []int64
@@ -126,6 +127,8 @@ func (t *Tensor) accepts(v Value) error {
 		return fmt.Errorf("%w: input %q takes ids, got floats", ErrStage, t.name)
 	case !t.ids && v.Floats == nil:
 		return fmt.Errorf("%w: input %q takes floats, got ids", ErrStage, t.name)
+	case v.Mask != nil || v.Splits != nil:
+		return fmt.Errorf("%w: input %q takes whole arrays, got one with a mask or splits: ids that are masked or ragged go through an embedding of the model", ErrMask, t.name)
 	}
 	var dims Shape
 	if t.ids {

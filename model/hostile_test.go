@@ -134,8 +134,15 @@ func TestMisuse(t *testing.T) {
 		"floats for ids":             fit(func(a *Arrays) { a.Inputs[0] = layer.Value{Floats: floats(t, make([]float32, 6), 2, 3)} }),
 		"both":                       fit(func(a *Arrays) { a.Inputs[0].Floats = floats(t, make([]float32, 6), 2, 3) }),
 		"a mask too short":           fit(func(a *Arrays) { a.Inputs[0].Mask = []bool{true} }),
-		"too many inputs":            fit(func(a *Arrays) { a.Inputs = append(a.Inputs, a.Inputs[0]) }),
-		"evaluate without labels":    evaluate(func(a *Arrays) { a.Labels = nil }),
+		"a mask of an input": func() error {
+			in := must[*layer.Tensor](t)(layer.Input(layer.InputOptions{Shape: layer.Shape{2, 1}}))
+			pool := layer.NewGlobalAveragePooling1D(false, layer.Options{})
+			m := must[*Model](t)(New([]*layer.Tensor{in}, []*layer.Tensor{apply(t, pool, in)}))
+			_, err := m.Predict(ctx, &Arrays{Inputs: []layer.Value{{Floats: floats(t, []float32{1, 3}, 1, 2, 1), Mask: []bool{true, false}}}})
+			return err
+		},
+		"too many inputs":         fit(func(a *Arrays) { a.Inputs = append(a.Inputs, a.Inputs[0]) }),
+		"evaluate without labels": evaluate(func(a *Arrays) { a.Labels = nil }),
 		"negative epochs": func() error {
 			_, err := mse(t, small(t)).Fit(ctx, good(), FitOptions{Epochs: -1})
 			return err
