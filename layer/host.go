@@ -106,6 +106,15 @@ func (r *Rows) Feed() (*tensor.Values, []bool, error) {
 	return &r.padded, r.valid, nil
 }
 
+// all is a mask of rows that are not ragged in which every one counts.
+func (r *Rows) all() []bool {
+	r.valid = r.valid[:0]
+	for range r.Values().Len() / r.width() {
+		r.valid = append(r.valid, true)
+	}
+	return r.valid
+}
+
 func (r *Rows) width() int {
 	shape := r.Values().Shape()
 	return shape[len(shape)-1]

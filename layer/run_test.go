@@ -135,6 +135,23 @@ func TestEmbeddingRun(t *testing.T) {
 	}
 }
 
+// TestRectangleForRagged: a batch whose rows happen to be of one length may
+// come as a rectangle, of which every id counts.
+func TestRectangleForRagged(t *testing.T) {
+	in := must[*layer.Tensor](t)(layer.Input(layer.InputOptions{Scope: layer.NewScope(1), IDs: true, Ragged: true}))
+	out := apply(t, newEmbedding(t, 3, 1, layer.EmbeddingOptions{Options: layer.Options{Weights: [][]float32{{5, 6, 7}}}}), in)
+	stage := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{in}, []*layer.Tensor{out})).NewHostStage()
+	for _, batch := range []layer.Value{ids(t, []int{2, 3}, 0, 1, 2, 2, 1, 0), ids(t, []int{1, 2}, 1, 1)} {
+		arrays, err := stage.Lookup(context.Background(), false, batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := batch.IDs.Len(); len(arrays) != 2 || len(arrays[0].Float) != n || !slices.Equal(arrays[1].Bool, slices.Repeat([]bool{true}, n)) {
+			t.Errorf("fed %v, want %d numbers and as many that count", arrays, n)
+		}
+	}
+}
+
 // TestRaggedFeed pads ragged rows under a mask, and takes their gradients back.
 func TestRaggedFeed(t *testing.T) {
 	s := layer.NewScope(1)

@@ -93,7 +93,11 @@ func (s *HostStage) feeds(at map[*Tensor]Value) ([]dense.Array, error) {
 
 func (s *HostStage) feed(t *Tensor, at map[*Tensor]Value) (*tensor.Values, []bool, error) {
 	if r := s.rows[t.node]; r != nil {
-		return r.Feed()
+		values, mask, err := r.Feed()
+		if t.masked && len(mask) == 0 && err == nil {
+			mask = r.all() // rectangular ids where ragged ones were declared
+		}
+		return values, mask, err
 	}
 	v := at[t]
 	return v.Floats, v.Mask, nil

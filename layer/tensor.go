@@ -66,7 +66,8 @@ type InputOptions struct {
 	KeyType tensor.KeyType
 	// Ragged says that the number of ids varies from example to example. Its
 	// Shape is (-1). Without a combiner such ids come out of an embedding
-	// padded, under a mask. Default: rectangular.
+	// padded, under a mask. Batches that are rectangles fit too. Default:
+	// rectangular.
 	Ragged bool
 	// Scope names the layers behind this input. The inputs of one model share
 	// one. Default: one for the whole process.
