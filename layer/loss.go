@@ -89,7 +89,8 @@ func CategoricalCrossentropy(truth, prediction *graph.Node) *graph.Node {
 
 // SparseCategoricalCrossentropy is CategoricalCrossentropy with class numbers
 // as labels: float32 or int32 of the prediction's shape without the last
-// dimension, or with a last dimension of 1. A number that is no class adds nothing.
+// dimension, or with a last dimension of 1. A number that is no class adds nothing, and NaN
+// makes the loss NaN.
 func SparseCategoricalCrossentropy(truth, prediction *graph.Node) *graph.Node {
 	dims := prediction.Shape().Dimensions
 	outer, classes := dims[:len(dims)-1], dims[len(dims)-1]
@@ -100,7 +101,10 @@ func SparseCategoricalCrossentropy(truth, prediction *graph.Node) *graph.Node {
 		graphPanic("%w: class numbers of shape %v do not fit predictions of shape %v", ErrShape, truth.Shape().Dimensions, dims)
 	}
 	oneHot := graph.OneHot(graph.ConvertDType(truth, dtypes.Int32), classes, dtypes.Float32)
-	return CategoricalCrossentropy(oneHot, prediction)
+	// The difference is 0, or NaN of a label that is no number, which as an
+	// integer could be any class.
+	doubt := graph.ConvertDType(graph.Sub(truth, truth), prediction.DType())
+	return graph.Add(CategoricalCrossentropy(oneHot, prediction), doubt)
 }
 
 func sameShape(truth, prediction *graph.Node) {

@@ -32,6 +32,10 @@ func TestLosses(t *testing.T) {
 	if want := (math.Log(2) + math.Log(4)) / 2; math.Abs(float64(got)-want) > 1e-5 {
 		t.Errorf("sparse categorical = %v, want %v", got, want)
 	}
+	nan := float32(math.NaN())
+	if got := evaluateLoss(t, layer.SparseCategoricalCrossentropy, []int{2}, []float32{1, nan}, []int{2, 2}, []float32{0.5, 0.5, 0.25, 0.75}); got == got {
+		t.Errorf("sparse categorical of a NaN label = %v, want NaN", got)
+	}
 	if _, err := layer.LossByName("hinge?"); err == nil || !strings.Contains(err.Error(), "mse") {
 		t.Errorf("unknown loss: %v", err)
 	}
