@@ -86,7 +86,7 @@ func TestKerasConfig(t *testing.T) {
 	const text = `{"name": "embedding_3", "trainable": true, "dtype": "float32", "input_dim": 1000, "output_dim": 64,
 		"embeddings_initializer": {"class_name": "RandomUniform", "config": {"minval": -0.1, "maxval": 0.1, "seed": null}},
 		"embeddings_regularizer": {"class_name": "L1L2", "config": {"l1": 0.0, "l2": 0.01}}, "activity_regularizer": null,
-		"embeddings_constraint": null, "mask_zero": false, "input_length": 10}`
+		"embeddings_constraint": null, "mask_zero": true, "input_length": 10}`
 	var c layer.Config
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		t.Fatal(err)
@@ -95,6 +95,10 @@ func TestKerasConfig(t *testing.T) {
 	got := l.(layer.Configurer).Config()
 	if layer.Of(l).Name() != "embedding_3" || got["input_dim"] != 1000 || got["output_dim"] != 64 {
 		t.Errorf("config = %v", got)
+	}
+	out := must[*layer.Tensor](t)(layer.Of(l).Apply(idInput(t, layer.NewScope(1), -1)))
+	if !out.Masked() || !out.Shape().Equal(layer.Shape{-1, 10, 64}) {
+		t.Errorf("output: masked %v, shape %v, want what mask_zero and input_length say", out.Masked(), out.Shape())
 	}
 	initial := got["embeddings_initializer"].(map[string]any)["config"].(map[string]any)
 	if initial["minval"] != -0.1 {

@@ -192,6 +192,9 @@ func TestCombinerOfTheLayer(t *testing.T) {
 	if l := newDynamic(t, 8, layer.DynamicOptions{Combiner: "mean"}); !slices.Equal(run(t, l, batch).Values[0].Floats.Shape(), []int{3, 2, 8}) || l.Config()["combiner"] != "mean" {
 		t.Errorf("combiner mean: shape %v, config %v", run(t, l, batch).Values[0].Floats.Shape(), l.Config()["combiner"])
 	}
+	if _, err := layer.NewDynamicEmbedding(8, layer.DynamicOptions{Combiner: "median"}); !errors.Is(err, layer.ErrArgument) {
+		t.Errorf("combiner median: error %v", err)
+	}
 	if got := run(t, newDynamic(t, 8, layer.DynamicOptions{Pool: rowan.Mean}), batch).Values[0].Floats.Shape(); !slices.Equal(got, []int{3, 8}) {
 		t.Errorf("pooled: shape %v", got)
 	}

@@ -109,6 +109,10 @@ func TestEmbeddingRun(t *testing.T) {
 			[]int{2, 2}, []float32{20, 21, 10, 11}, nil, nil},
 		{"mean", layer.EmbeddingOptions{Combiner: rowan.Mean}, tensor.RaggedOf([]int64{0, 1}, nil, []int64{2}),
 			[]int{3, 2}, []float32{5, 6, 0, 0, 20, 21}, nil, nil},
+		{"out of range, zeros", layer.EmbeddingOptions{OutOfRange: rowan.OutOfRangeZeros}, must[*tensor.Dense[int64]](t)(tensor.NewDense([]int64{3, 1}, 2)),
+			[]int{2, 2}, []float32{0, 0, 10, 11}, nil, nil},
+		{"out of range, last row", layer.EmbeddingOptions{OutOfRange: rowan.OutOfRangeLast}, must[*tensor.Dense[int64]](t)(tensor.NewDense([]int64{-1, 1}, 2)),
+			[]int{2, 2}, []float32{20, 21, 10, 11}, nil, nil},
 		{"ragged stays ragged", layer.EmbeddingOptions{}, tensor.RaggedOf([]int64{0, 1}, nil, []int64{2}),
 			[]int{3, 2}, []float32{0, 1, 10, 11, 20, 21}, nil, []int64{0, 2, 2, 3}},
 	} {
