@@ -38,7 +38,8 @@ type Program struct {
 	Variables []*Variable
 	// Outputs is how many of dense.Results.Outputs are outputs of the model.
 	// Then come a loss for each output that has one, unweighted, and the
-	// metrics that layers reported, in the order of [Program.MetricNames].
+	// metrics that layers reported, in the order of [Program.MetricNames]; then
+	// what [Program.Masks] finds.
 	Outputs int
 
 	plan    *Plan
@@ -101,7 +102,30 @@ func (q *Program) build(t *dense.Trace) (dense.Result, error) {
 		r.Outputs = append(r.Outputs, m.Value)
 	}
 	q.metrics.Store(&names)
+	for i, m := range outMasks {
+		if q.judged(i) {
+			r.Outputs = append(r.Outputs, m)
+		}
+	}
 	return r, nil
+}
+
+// judged reports whether output i has a mask and a loss.
+func (q *Program) judged(i int) bool {
+	return q.options.Losses != nil && q.options.Losses[i] != nil && q.plan.Outputs[i].masked
+}
+
+// Masks returns the masks of the outputs that have a loss, empty arrays where
+// there is none, from what a run computed.
+func (q *Program) Masks(r *dense.Results) []dense.Array {
+	masks, next := make([]dense.Array, q.Outputs), len(r.Outputs)
+	for i := len(masks) - 1; i >= 0; i-- {
+		if q.judged(i) {
+			next--
+			masks[i] = r.Outputs[next]
+		}
+	}
+	return masks
 }
 
 // losses computes the mean loss of each output that has one. Labels start at

@@ -48,6 +48,7 @@ type OutputOptions struct {
 	// LossWeight multiplies the loss. Default 0: 1.
 	LossWeight float32
 	// Metrics measure predictions against labels, over all examples of an epoch.
+	// What a mask of the output leaves out of the loss is left out here too.
 	Metrics []metric.Metric
 	// MetricNames are more metrics, of metric.New. "accuracy" (or "acc") of an
 	// output of several numbers is metric.CategoricalAccuracy.

@@ -79,7 +79,8 @@ func (m *Model) test(ctx context.Context, c *compiled, b *Batch) (*trained, erro
 	if err != nil {
 		return nil, err
 	}
-	return &trained{program: p, results: r, n: n}, c.measure(r, labels, b.Weights)
+	t := &trained{program: p, results: r, n: n}
+	return t, c.measure(t, labels, b.Weights)
 }
 
 // forward runs f while nobody writes weights.

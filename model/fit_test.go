@@ -284,3 +284,30 @@ func TestCompileErrors(t *testing.T) {
 		t.Error("compiled after an error")
 	}
 }
+
+// TestMetricsHeedMasks: a metric leaves out what the mask of its output does,
+// as the loss of the same name; sample weights hold for the rest.
+func TestMetricsHeedMasks(t *testing.T) {
+	e := must[*layer.Embedding](t)(layer.NewEmbedding(4, 1, layer.EmbeddingOptions{MaskZero: true, InputLength: []int{2},
+		Options: layer.Options{Weights: [][]float32{{9, 1, 2, 3}}}}))
+	m := must[*Sequential](t)(NewSequential(e))
+	t.Cleanup(func() { m.Tables()[0].Close() })
+	check(t, m.Compile(CompileOptions{OutputOptions: OutputOptions{LossName: "mae", MetricNames: []string{"mae"}}}))
+	data := &Arrays{
+		Inputs: []layer.Value{{IDs: must[*tensor.Dense[int64]](t)(tensor.NewDense([]int64{1, 0, 2, 3}, 2, 2))}},
+		Labels: []*tensor.Values{floats(t, []float32{0, 1000, 0, 0}, 2, 2, 1)},
+	}
+	for _, c := range []struct {
+		weights []float32
+		want    float64
+	}{{nil, 2}, {[]float32{3, 1}, (3 + 2 + 3) / 5.0}} {
+		data.Weights = c.weights
+		logs := must[Logs](t)(m.Evaluate(t.Context(), data))
+		if got, _ := logs.Get("mae"); math.Abs(got-c.want) > 1e-6 {
+			t.Errorf("weights %v: %v, want mae %v", c.weights, logs, c.want)
+		}
+		if loss, _ := logs.Get("loss"); c.weights == nil && loss != 2 {
+			t.Errorf("loss %v, want 2", loss)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/layer"
@@ -90,21 +91,42 @@ func checkMetrics(all []output) error {
 	return nil
 }
 
-// measure adds a batch to the metrics.
-func (c *compiled) measure(r *dense.Results, labels []dense.Array, weights []float32) error {
-	next := 0
+// measure adds a batch to the metrics. As in the loss, what the mask of an
+// output leaves out counts nothing.
+func (c *compiled) measure(t *trained, labels []dense.Array, weights []float32) error {
+	r, masks, next := t.results, t.program.Masks(t.results), 0
 	for i, o := range c.outputs {
 		if o.loss == nil {
 			continue
 		}
+		w := entryWeights(masks[i], r.Outputs[i], weights)
 		for _, m := range o.metrics {
-			if err := m.Update(r.Outputs[i].Float, labels[next].Float, weights); err != nil {
+			if err := m.Update(r.Outputs[i].Float, labels[next].Float, w); err != nil {
 				return err
 			}
 		}
 		next++
 	}
 	return nil
+}
+
+// entryWeights returns the weights of what a mask covers, 0 where it is false,
+// or those of the examples without a mask that covers leading dimensions.
+func entryWeights(mask, out dense.Array, weights []float32) []float32 {
+	k := len(mask.Shape)
+	if k == 0 || k > len(out.Shape) || !slices.Equal(mask.Shape, out.Shape[:k]) {
+		return weights
+	}
+	w := make([]float32, len(mask.Bool))
+	for i, counts := range mask.Bool {
+		switch {
+		case counts && weights == nil:
+			w[i] = 1
+		case counts:
+			w[i] = weights[i/(len(w)/len(weights))]
+		}
+	}
+	return w
 }
 
 // metrics yields every metric with its name in logs.

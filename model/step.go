@@ -73,7 +73,7 @@ func (m *Model) try(ctx context.Context, c *compiled, b *Batch, measure bool) (*
 		return nil, err
 	}
 	if measure {
-		if err := c.measure(t.results, labels, b.Weights); err != nil {
+		if err := c.measure(t, labels, b.Weights); err != nil {
 			return nil, err
 		}
 	}
