@@ -145,6 +145,7 @@ func TestValidate(t *testing.T) {
 		{"output.clip", "lowest and the highest", func(c *recipe.Config) { c.Output.Clip = []float32{5, 1} }},
 		{"output.activation", "sigmoid", func(c *recipe.Config) { c.Output.Activation = "relu" }},
 		{"training.loss", "mse", func(c *recipe.Config) { c.Training.Loss = "mze" }},
+		{"training.loss", "mse", func(c *recipe.Config) { c.Training.Loss = "categorical_crossentropy" }},
 		{"training.epochs", "positive", func(c *recipe.Config) { c.Training.Epochs = -1 }},
 		{"training.batch_size", "positive", func(c *recipe.Config) { c.Training.BatchSize = -1 }},
 		{"training.optimizer", "rmsprop", optimizer("rmsporp", nil)},

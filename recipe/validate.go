@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/rowan-embeddings/rowan/dataset"
 	"github.com/rowan-embeddings/rowan/layer"
@@ -109,7 +110,7 @@ func (c *Config) validateTraining() error {
 	case t.BatchSize < 0:
 		return fieldError("training.batch_size", "it must be positive, got %d", t.BatchSize)
 	}
-	if err := oneOf("training.loss", t.Loss, layer.LossNames()); err != nil {
+	if err := oneOf("training.loss", t.Loss, lossNames()); err != nil {
 		return err
 	}
 	if _, err := makeOptimizer("training.optimizer", t.Optimizer, 1); err != nil {
@@ -121,6 +122,12 @@ func (c *Config) validateTraining() error {
 		}
 	}
 	return nil
+}
+
+// lossNames are the losses of one number an example: those of several classes
+// find nothing to learn in it.
+func lossNames() []string {
+	return slices.DeleteFunc(layer.LossNames(), func(name string) bool { return strings.Contains(name, "categorical") })
 }
 
 func (c *Config) validateRest() error {
