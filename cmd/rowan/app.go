@@ -116,6 +116,16 @@ func arguments(c *cli.Command, low, high int) ([]string, error) {
 	return got, nil
 }
 
+// positive refuses a flag that was given and is not above 0.
+func positive(c *cli.Command, names ...string) error {
+	for _, name := range names {
+		if c.IsSet(name) && c.Int(name) < 1 {
+			return usage(c, "--%s must be positive, got %d", name, c.Int(name))
+		}
+	}
+	return nil
+}
+
 // examples lays command lines out for a verb's help.
 func examples(lines ...string) string {
 	var b strings.Builder

@@ -131,6 +131,17 @@ func TestQuote(t *testing.T) {
 	}
 }
 
+// Who called it by go run is told to do so again.
+func TestProgram(t *testing.T) {
+	for path, want := range map[string]string{
+		"/tmp/go-build1234/b001/exe/rowan": "go run ./cmd/rowan", "/usr/local/bin/rowan": "rowan", "/srv/exe/rowan": "rowan", "": "rowan",
+	} {
+		if got := program(filepath.FromSlash(path)); got != want {
+			t.Errorf("program(%q) = %q, want %q", path, got, want)
+		}
+	}
+}
+
 // kill -9 at any moment leaves a checkpoint that is whole, and training goes on
 // from it to the same end.
 func TestKill(t *testing.T) {

@@ -45,6 +45,9 @@ func (a *app) similar(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := positive(c, "k"); err != nil {
+		return err
+	}
 	o := recipe.SimilarOptions{Table: c.String("table"), Key: c.String("key"), K: c.Int("k"), Metric: c.String("metric"), MinNorm: c.Float("min-norm")}
 	if c.IsSet("titles") {
 		if !c.IsSet("title-key") || !c.IsSet("title-column") {

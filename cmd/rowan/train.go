@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -64,6 +66,9 @@ func (t *train) run(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := positive(c, "epochs", "seeds"); err != nil {
+		return err
+	}
 	if t.config, t.source, err = readConfig(args[0]); err != nil {
 		return err
 	}
@@ -110,9 +115,19 @@ func (t *train) override(c *cli.Command) {
 	}
 }
 
+// program is how the program of a path was called: who has started it by go
+// run, which builds into a folder of its own, may not have it anywhere else.
+func program(path string) string {
+	if strings.Contains(path, "go-build") && filepath.Base(filepath.Dir(path)) == "exe" {
+		return "go run ./cmd/rowan"
+	}
+	return "rowan"
+}
+
 // resumeLine is the command that goes on with a training.
 func resumeLine(c *cli.Command, config string) string {
-	line := "rowan train " + quote(config)
+	path, _ := os.Executable() // where it cannot be told it is not go run's
+	line := program(path) + " train " + quote(config)
 	for _, name := range []string{"out", "seed", "split", "epochs"} {
 		if c.IsSet(name) {
 			line += " --" + name + " " + quote(fmt.Sprint(c.Value(name)))

@@ -220,6 +220,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"train", yaml, "--epoch", "3"}, exitUsage, "-epoch"},
 		{[]string{"train", yaml, "--epochs", "many"}, exitUsage, "many"},
 		{[]string{"train", yaml, "--seeds", "0"}, exitUsage, "positive"},
+		{[]string{"train", yaml, "--epochs", "0"}, exitUsage, "--epochs must be positive, got 0"},
+		{[]string{"similar", saved, "--table", "film", "--key", "1", "--k", "0"}, exitUsage, "--k must be positive, got 0"},
 		{[]string{"train", yaml, "--seeds", "2", "--resume"}, exitUsage, "cannot be resumed"},
 		{[]string{"train", yaml, "--split", "time"}, exitUsage, "train.yaml:10:8: recipe: bad config: split.by"},
 		{[]string{"train", yaml + "x"}, exitFailure, "no such file"},
