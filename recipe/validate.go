@@ -110,7 +110,7 @@ func (c *Config) validateTraining() error {
 	case t.BatchSize < 0:
 		return fieldError("training.batch_size", "it must be positive, got %d", t.BatchSize)
 	}
-	if err := oneOf("training.loss", t.Loss, lossNames()); err != nil {
+	if err := oneOf("training.loss", t.Loss, LossNames()); err != nil {
 		return err
 	}
 	if _, err := makeOptimizer("training.optimizer", t.Optimizer, 1); err != nil {
@@ -124,9 +124,10 @@ func (c *Config) validateTraining() error {
 	return nil
 }
 
-// lossNames are the losses of one number an example: those of several classes
-// find nothing to learn in it.
-func lossNames() []string {
+// LossNames returns the losses that a recommender may be trained with, sorted:
+// those of one number an example, for those of several classes find nothing to
+// learn in it.
+func LossNames() []string {
 	return slices.DeleteFunc(layer.LossNames(), func(name string) bool { return strings.Contains(name, "categorical") })
 }
 
