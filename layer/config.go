@@ -291,7 +291,9 @@ func (r *reader) initializer(key string) initializer.Initializer {
 	if !ok {
 		return nil
 	}
-	i, err := initializer.FromConfig(initializer.Config{ClassName: class, Config: c})
+	args := maps.Clone(c)
+	maps.DeleteFunc(args, func(k string, v any) bool { return isNeutral(k, v) || k == "dtype" && v == "float32" })
+	i, err := initializer.FromConfig(initializer.Config{ClassName: class, Config: args})
 	if err != nil {
 		r.bad(key, "an initializer", err)
 	}
@@ -349,21 +351,40 @@ func (r *reader) constraint(key string) Constraint {
 
 // options reads the part of a config that all layers share.
 func (r *reader) options() Options {
-	if d := r.text("dtype"); d != "" && d != "float32" {
+	if d := r.dtype(); d != "" && d != "float32" {
 		r.bad("dtype", "float32", d)
 	}
 	return Options{Name: r.text("name"), Frozen: r.off("trainable"), Activity: r.regularizer("activity_regularizer"), InputShape: r.inputShape()}
 }
 
+// dtype reads a name of a type, or the policy of that name.
+func (r *reader) dtype() string {
+	if v, ok := r.get("dtype"); ok {
+		if _, name := v.(string); name {
+			return r.text("dtype")
+		}
+	}
+	class, c, ok := r.object("dtype")
+	if ok && class != "DTypePolicy" && class != "Policy" {
+		r.bad("dtype", "a name or a policy", class)
+	}
+	return c.reader().text("name")
+}
+
 // inputShape reads the shape of one example: batch_input_shape without its
-// first dimension, else input_shape, as in Keras. The batch is always free.
+// first dimension, which Keras 3 calls batch_shape, else input_shape. The batch
+// is always free.
 func (r *reader) inputShape() Shape {
 	if n, ok := r.get("batch_size"); ok {
 		r.bad("batch_size", "null: batches may have any size", n)
 	}
 	key, shape := "input_shape", r.ints("input_shape")
-	if v, ok := r.get("batch_input_shape"); ok {
-		key, shape = "batch_input_shape", r.ints("batch_input_shape")
+	for _, batch := range []string{"batch_input_shape", "batch_shape"} {
+		v, ok := r.get(batch)
+		if !ok {
+			continue
+		}
+		key, shape = batch, r.ints(batch)
 		if len(shape) == 0 || shape[0] != -1 {
 			r.bad(key, "a list that begins with null, since batches may have any size", v)
 			return nil
@@ -393,11 +414,18 @@ func (r *reader) fault(class string) error {
 	}
 	known := slices.Sorted(maps.Keys(r.read))
 	for _, key := range slices.Sorted(maps.Keys(r.c)) {
-		if !r.read[key] {
+		if v := r.c[key]; !r.read[key] && !isNeutral(key, v) {
 			return fmt.Errorf("%s does not know %q%s", class, key, suggest.Hint(key, known))
 		}
 	}
 	return nil
+}
+
+// isNeutral reports whether an argument that a layer does not have says nothing:
+// it is null, or has a value at which Keras' own layers do what ours do.
+func isNeutral(key string, v any) bool {
+	is, known := neutral[key]
+	return v == nil || known && is(v)
 }
 
 func (r Regularizer) config() any {

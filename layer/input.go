@@ -70,9 +70,9 @@ func (l *InputLayer) tensor() *Tensor {
 // Tensor returns the layer's symbolic output.
 func (l *InputLayer) Tensor() *Tensor { return l.tensor() }
 
-// inputFromConfig is the inverse of InputLayer.Config, and reads Keras' configs:
-// a dtype that ids have makes it an input of ids.
-func inputFromConfig(c Config) (Layer, error) {
+// InputFromConfig reads the config of an input, as InputLayer.Config and any
+// dialect of Keras write it: a dtype that ids have makes it an input of ids.
+func InputFromConfig(c Config) (InputOptions, error) {
 	r := c.reader()
 	o := InputOptions{Name: r.text("name"), Shape: Shape(r.ints("shape")), IDs: r.flag("ids"), Ragged: r.flag("ragged")}
 	if s := r.inputShape(); s != nil {
@@ -82,17 +82,22 @@ func inputFromConfig(c Config) (Layer, error) {
 		r.bad("sparse", "false: an input of ids takes sparse batches as it is, declared ragged unless they are pooled", true)
 	}
 	key := r.text("key_dtype")
-	if dtype := r.text("dtype"); dtype != "" && dtype != "float32" {
+	if dtype := r.dtype(); dtype != "" && dtype != "float32" {
 		o.IDs, key = true, dtype
 	}
 	if key != "" {
 		k, err := tensor.ParseKeyType(key)
 		if err != nil {
-			return nil, fmt.Errorf("%w: InputLayer: %w", ErrConfig, err)
+			return o, fmt.Errorf("%w: InputLayer: %w", ErrConfig, err)
 		}
 		o.KeyType = k
 	}
-	if err := r.done("InputLayer"); err != nil {
+	return o, r.done("InputLayer")
+}
+
+func inputFromConfig(c Config) (Layer, error) {
+	o, err := InputFromConfig(c)
+	if err != nil {
 		return nil, err
 	}
 	return newInputLayer(o)
