@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/model"
@@ -129,4 +130,27 @@ func planted() *model.Arrays {
 	y, _ := tensor.NewValues(ratings, len(ratings))
 	return &model.Arrays{Named: map[string]layer.Value{"user": {IDs: u}, "film": {IDs: f}},
 		Labels: []*tensor.Values{y}, Shuffle: true}
+}
+
+// What model.to_json() of Keras wrote, in any of its dialects, is a model here;
+// and the other way round.
+func ExampleFromJSON() {
+	m, err := model.FromJSON([]byte(`{"module": "keras", "class_name": "Sequential", "config": {"name": "words", "layers": [
+		{"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [null, 10], "dtype": "float32"}},
+		{"module": "keras.layers", "class_name": "Embedding", "config": {"name": "embedding", "input_dim": 1000, "output_dim": 64}},
+		{"module": "keras.layers", "class_name": "Flatten", "config": {"name": "flatten"}}]}}`), model.ConfigOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(m.OutputShape(), m.CountParams())
+	text, err := m.ToJSON(layer.Keras2)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(strings.Contains(string(text), `"batch_input_shape"`))
+	// Output:
+	// (None, 640) 64000
+	// true
 }
