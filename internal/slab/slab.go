@@ -131,6 +131,22 @@ func New(o Options) (*Slab, error) {
 	return s, nil
 }
 
+// Wrap returns a slab whose rows are data, memory of the caller's, all of them
+// handed out: a whole number of rows, at most MaxRows. It has no room for more,
+// and Close leaves the memory to its owner.
+func Wrap(data []float32, stride int) (*Slab, error) {
+	if err := (Options{Stride: stride}).check(); err != nil {
+		return nil, err
+	}
+	rows := len(data) / stride
+	if rows*stride != len(data) || uint64(rows) > MaxRows {
+		return nil, fmt.Errorf("%w: %d numbers are not a whole number of rows of %d, at most %d rows", ErrOptions, len(data), stride, uint64(MaxRows))
+	}
+	s := &Slab{stride: stride, max: uint32(rows), byUser: true, data: data, free: None}
+	s.rows.Store(uint32(rows))
+	return s, nil
+}
+
 func (o Options) check() error {
 	switch {
 	case o.Stride < 1 || uint64(o.Stride) > 1<<28:
@@ -226,6 +242,9 @@ func (s *Slab) Close() error {
 	raw := s.raw
 	s.rows.Store(0)
 	s.raw, s.data, s.committed, s.free, s.freed = nil, nil, 0, None, 0
+	if raw == nil { // wrapped
+		return nil
+	}
 	if err := release(raw); err != nil {
 		return fmt.Errorf("slab: give %d bytes of address space back: %w", len(raw), err)
 	}

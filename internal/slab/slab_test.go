@@ -52,6 +52,29 @@ func TestFreshSlabIsEmpty(t *testing.T) {
 	}
 }
 
+// TestWrap: a slab over memory of the caller's is full, and leaves it to him.
+func TestWrap(t *testing.T) {
+	data := []float32{1, 2, 3, 4, 5, 6}
+	s, err := Wrap(data, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if &s.Data()[0] != &data[0] || len(s.Data()) != 6 || s.Len() != 3 || s.Max() != 3 {
+		t.Errorf("%d numbers, %d rows of %d; want those that were wrapped", len(s.Data()), s.Len(), s.Max())
+	}
+	if _, err := s.Alloc(); !errors.Is(err, ErrFull) {
+		t.Errorf("Alloc: %v, want ErrFull", err)
+	}
+	if err := s.Close(); err != nil || s.Data() != nil || data[5] != 6 {
+		t.Errorf("Close: %v, %v left", err, s.Data())
+	}
+	for _, stride := range []int{0, 4, -1} {
+		if _, err := Wrap(data, stride); !errors.Is(err, ErrOptions) {
+			t.Errorf("stride %d: %v, want ErrOptions", stride, err)
+		}
+	}
+}
+
 func TestRowsAreAligned(t *testing.T) {
 	for _, stride := range []int{16, 48, 128} {
 		s := newSlab(t, Options{Stride: stride})
