@@ -107,6 +107,27 @@ func TestConversions(t *testing.T) {
 	}
 }
 
+// TestByRow: all of a first index is one bag; rows without ids are bags too.
+func TestByRow(t *testing.T) {
+	s := must[*Sparse[int64]](t)(NewSparse([]int64{1, 0, 2, 1, 1, 0, 3, 0, 0}, []int64{7, 8, 9}, 5, 2, 3))
+	s = must[*Sparse[int64]](t)(s.WithWeights([]float32{1, 2, 3}))
+	r := must[*Ragged[int64]](t)(s.ByRow())
+	if !slices.Equal(r.Splits(), []int64{0, 0, 2, 2, 3, 3}) || &r.Values()[0] != &s.Values()[0] || &r.Weights()[0] != &s.Weights()[0] {
+		t.Errorf("%v", r)
+	}
+	if none := must[*Ragged[int64]](t)(must[*Sparse[int64]](t)(NewSparse[int64](nil, nil, 0, 4)).ByRow()); !slices.Equal(none.Splits(), []int64{0}) {
+		t.Errorf("no rows: %v", none)
+	}
+	line := must[*Sparse[int64]](t)(NewSparse([]int64{1}, []int64{1}, 3))
+	_, err := line.ByRow()
+	refused(t, err, ErrShape, "two dimensions or more, got shape [3]")
+	wide := must[*Sparse[int64]](t)(NewSparse([]int64{1, 0}, []int64{1}, min(math.MaxInt, 1<<31+1), 2))
+	_, err = wide.ByRow()
+	refused(t, err, ErrShape, "bags are more than")
+	_, err = new(Sparse[int64]).ByRow()
+	refused(t, err, ErrShape, "")
+}
+
 func TestConversionsRefused(t *testing.T) {
 	cube := must[*Dense[int64]](t)(NewDense(make([]int64, 8), 2, 2, 2))
 	_, err := cube.Ragged()

@@ -33,6 +33,26 @@ func (s *Sparse[K]) Ragged() (*Ragged[K], error) {
 	return &Ragged[K]{values: s.values, splits: splits, shape: [2]int{s.shape[0], -1}, weights: s.weights}, nil
 }
 
+// ByRow returns the batch with everything of one first index as a bag, whatever
+// its other dimensions: how TensorFlow's embedding_lookup_sparse pools a batch of
+// more than two. Ids and weights are shared. A Sparse of one dimension is ErrShape.
+func (s *Sparse[K]) ByRow() (*Ragged[K], error) {
+	if len(s.shape) < 2 {
+		return nil, fmt.Errorf("%w: a ragged batch is made from two dimensions or more, got shape %v", ErrShape, s.shape)
+	}
+	if err := checkBags(s.shape[0]); err != nil {
+		return nil, err
+	}
+	splits := make([]int64, 1, s.shape[0]+1)
+	for i, rank := 0, len(s.shape); len(splits) <= s.shape[0]; {
+		for i < len(s.values) && s.indices[i*rank] < int64(len(splits)) {
+			i++
+		}
+		splits = append(splits, int64(i))
+	}
+	return &Ragged[K]{values: s.values, splits: splits, shape: [2]int{s.shape[0], -1}, weights: s.weights}, nil
+}
+
 // Sparse returns the batch with each bag as a row, from column 0 on, as wide as
 // the longest bag. Ids and weights are shared.
 func (r *Ragged[K]) Sparse() *Sparse[K] {
