@@ -98,6 +98,9 @@ func (l *Lookup) appendSources(to []uint32, first uint32) []uint32 {
 		}
 		return to
 	}
+	if l.reduction.reducer != nil {
+		return l.appendKept(to, first)
+	}
 	for bag := range l.count() {
 		for range l.bags.Splits[bag+1] - l.bags.Splits[bag] {
 			to = append(to, first+uint32(bag))
@@ -107,12 +110,21 @@ func (l *Lookup) appendSources(to []uint32, first uint32) []uint32 {
 }
 
 // scales reports whether ids went into the result times anything but 1.
-func (l *Lookup) scales() bool { return len(l.div) > 0 || l.ids.Weights() != nil }
+func (l *Lookup) scales() bool { return len(l.div) > 0 || l.factors() != nil }
+
+// factors are the weights that rows are multiplied by; nil if there are none, or
+// the combiner makes something else of them.
+func (l *Lookup) factors() []float32 {
+	if l.reduction.reducer != nil {
+		return nil
+	}
+	return l.ids.Weights()
+}
 
 // appendScales appends for each id the factor that it went into the result with.
 func (l *Lookup) appendScales(to []float32) []float32 {
 	first := len(to)
-	if w := l.ids.Weights(); w != nil {
+	if w := l.factors(); w != nil {
 		to = append(to, w...)
 	} else {
 		for range l.rows {

@@ -27,6 +27,7 @@ type Gradients struct {
 	source  []uint32         // of each position: the row of the gradients that it takes
 	scale   []float32        // of each position: what that is multiplied by; empty if always 1
 	grads   []float32        // gradients of all terms, when there are several
+	back    backward         // gradients that combiners make of those of their bags
 	norms   []float64        // squared norm of the row that first occurs at a position
 
 	ctx    context.Context
@@ -64,6 +65,7 @@ func (g *Gradients) Reset() {
 		g.terms[i] = term{}
 	}
 	g.terms = g.terms[:0]
+	g.back.reset()
 }
 
 // Add adds the gradient of a loss with respect to l.Values(), of the same
@@ -87,7 +89,18 @@ func (g *Gradients) Add(l *Lookup, grad *tensor.Values) error {
 	if err := checkFinite("gradient", grad.Data()); err != nil {
 		return g.table.lookupError(l.opt, err)
 	}
-	next := term{lookup: l, use: l.uses, grad: grad.Data()}
+	return g.push(l, grad.Data())
+}
+
+// push appends a term: grad is the gradient of the lookup's values.
+func (g *Gradients) push(l *Lookup, grad []float32) error {
+	if l.reduction.reducer != nil {
+		var err error
+		if grad, err = g.back.propagate(l, grad); err != nil {
+			return g.table.lookupError(l.opt, err)
+		}
+	}
+	next := term{lookup: l, use: l.uses, grad: grad}
 	if n := len(g.terms); n > 0 {
 		before := g.terms[n-1]
 		next.first = before.first + len(before.lookup.rows)
@@ -97,7 +110,7 @@ func (g *Gradients) Add(l *Lookup, grad *tensor.Values) error {
 		return fmt.Errorf("%w: table %q: a step takes at most %d ids, got %d; split the batch",
 			ErrShape, g.table.opt.Name, 1<<posBits-1, next.first+len(l.rows))
 	}
-	if bags := uint64(next.row) + uint64(l.count()); bags > math.MaxUint32 {
+	if bags := uint64(next.row) + uint64(len(grad)/g.table.opt.Width); bags > math.MaxUint32 {
 		return fmt.Errorf("%w: table %q: a step takes at most %d bags, got %d; split the batch",
 			ErrShape, g.table.opt.Name, uint32(math.MaxUint32), bags)
 	}

@@ -27,15 +27,17 @@ type LookupOptions struct {
 // not change until its gradients have been applied. A Lookup may be used again
 // for another batch with [Table.LookupInto], by one goroutine at a time.
 type Lookup struct {
-	table  *Table
-	opt    LookupOptions
-	ids    tensor.IDs
-	keys   keyBatch
-	bags   tensor.Bags
-	rows   []uint32  // of each id: a slab row, or one of rowAbsent, rowZero, rowSkip
-	div    []float32 // of each bag: the combiner's divisor; Mean and SqrtN only
-	values tensor.Values
-	shape  []int
+	table *Table
+	opt   LookupOptions
+	ids   tensor.IDs
+	keys  keyBatch
+	bags  tensor.Bags
+	rows  []uint32  // of each id: a slab row, or one of rowAbsent, rowZero, rowSkip
+	div   []float32 // of each bag: the combiner's divisor; Mean and SqrtN only
+	// reduction is of the combiners that are given all rows of a bag together.
+	reduction reduction
+	values    tensor.Values
+	shape     []int
 	// uses counts the batches that l has been used for, so that gradients
 	// which were added for an earlier one are told.
 	uses uint64
@@ -102,13 +104,21 @@ func (t *Table) LookupInto(ctx context.Context, l *Lookup, ids tensor.IDs, o Loo
 	if l == nil {
 		return fmt.Errorf("%w: table %q: the lookup to fill is nil", ErrStale, t.opt.Name)
 	}
-	if err := l.prepare(t, ids, o); err != nil {
+	if err := t.look(ctx, l, ids, o); err != nil {
 		l.forget()
 		return t.lookupError(o, err)
 	}
+	return nil
+}
+
+// look does LookupInto, with errors that do not name the table.
+func (t *Table) look(ctx context.Context, l *Lookup, ids tensor.IDs, o LookupOptions) error {
+	if err := l.prepare(t, ids, o); err != nil {
+		return err
+	}
 	l.ctx = ctx
 	workers := t.workers(len(l.rows))
-	l.cut(blockSize(len(l.rows), workers))
+	l.cut(min(blockSize(len(l.rows), workers), l.reduction.blockIDs()))
 	l.next.Store(0)
 	l.errors.reset()
 	if len(l.blocks) == 0 {
@@ -121,11 +131,7 @@ func (t *Table) LookupInto(ctx context.Context, l *Lookup, ids tensor.IDs, o Loo
 	}
 	l.crew.do(workers)
 	l.ctx = nil
-	if err := l.errors.err; err != nil {
-		l.forget()
-		return t.lookupError(o, err)
-	}
-	return nil
+	return l.errors.err
 }
 
 // forget leaves l without a batch, and with its memory for another.
@@ -148,8 +154,9 @@ func (l *Lookup) prepare(t *Table, ids tensor.IDs, o LookupOptions) error {
 	if err := checkIDs(ids); err != nil {
 		return err
 	}
-	if int(o.Combiner) >= len(combinerNames) {
-		return fmt.Errorf("%w: unknown combiner %v", ErrOptions, o.Combiner)
+	var err error
+	if l.reduction.reducer, err = o.Combiner.reducer(); err != nil {
+		return err
 	}
 	if err := l.keys.set(ids, t.opt.KeyType, t.opt.Rows > 0); err != nil {
 		return err
@@ -161,6 +168,9 @@ func (l *Lookup) prepare(t *Table, ids tensor.IDs, o LookupOptions) error {
 		return err
 	}
 	n := l.keys.len()
+	if err := l.reduction.prepare(o, ids.Weights(), n*t.opt.Width); err != nil {
+		return err
+	}
 	l.rows = slices.Grow(l.rows[:0], n)[:n]
 	l.keys.hashes = slices.Grow(l.keys.hashes[:0], n)[:n]
 	l.div = l.div[:0]

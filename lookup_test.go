@@ -327,17 +327,6 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestCombinerNames(t *testing.T) {
-	for _, c := range []rowan.Combiner{rowan.None, rowan.Sum, rowan.Mean, rowan.SqrtN} {
-		if got, err := rowan.ParseCombiner(c.String()); err != nil || got != c {
-			t.Errorf("%v reads back as %v, %v", c, got, err)
-		}
-	}
-	if _, err := rowan.ParseCombiner("median"); !errors.Is(err, rowan.ErrOptions) {
-		t.Errorf("an unknown combiner: %v", err)
-	}
-}
-
 // TestNoTable looks ids up where there is no table: nil, one that NewTable did
 // not make, and a closed one.
 func TestNoTable(t *testing.T) {

@@ -17,6 +17,7 @@ type poolTools struct {
 	kept    []int64
 	weights []float32
 	copier
+	reduceTools
 }
 
 // poolBlock finds the rows of a block and pools them, under the locks of the
@@ -24,6 +25,9 @@ type poolTools struct {
 func (l *Lookup) poolBlock(w *poolTools, b block) error {
 	lo, hi := l.bounds(b)
 	clear(l.out(b))
+	if l.reduction.reducer != nil {
+		l.gather(w, b)
+	}
 	for from := lo; ; from += blockIDs {
 		to := min(from+blockIDs, hi)
 		if err := l.poolPiece(w, b, from, to); err != nil {
@@ -32,6 +36,9 @@ func (l *Lookup) poolBlock(w *poolTools, b block) error {
 		if to == hi {
 			break
 		}
+	}
+	if l.reduction.reducer != nil {
+		return l.reduce(w, b)
 	}
 	l.divide(b)
 	return nil
@@ -54,15 +61,29 @@ func (l *Lookup) poolPiece(w *poolTools, b block, from, to int) error {
 	if err != nil {
 		return err
 	}
-	piece := piece{keys: &w.keys, rows: rows, out: l.out(b)}
-	if ws := l.ids.Weights(); ws != nil {
-		piece.weights = ws[from:to]
-	}
-	if l.pooled() {
-		piece.splits = w.clip(l.bags.Splits[b.from:b.to+1], from, to)
-	}
+	piece := l.piece(w, b, from, to)
 	t.pool(c, w, &piece, special)
 	return nil
+}
+
+// piece returns ids from to to of block b, to be pooled into the block's result;
+// or to be gathered as they are, for a combiner that reduces them afterwards.
+func (l *Lookup) piece(w *poolTools, b block, from, to int) piece {
+	p := piece{keys: &w.keys, rows: l.rows[from:to]}
+	if l.reduction.reducer != nil {
+		lo, _ := l.bounds(b)
+		width := l.table.opt.Width
+		p.out = w.gathered[(from-lo)*width : (to-lo)*width]
+		return p
+	}
+	p.out = l.out(b)
+	if ws := l.ids.Weights(); ws != nil {
+		p.weights = ws[from:to]
+	}
+	if l.pooled() {
+		p.splits = w.clip(l.bags.Splits[b.from:b.to+1], from, to)
+	}
+	return p
 }
 
 // piece is the part of a batch that is pooled under one set of locks.
