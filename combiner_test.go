@@ -3,6 +3,7 @@ package rowan_test
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -36,6 +37,77 @@ func TestCombinerNames(t *testing.T) {
 		_, err := rowan.ParseCombiner(name)
 		if !errors.Is(err, rowan.ErrOptions) || !strings.Contains(err.Error(), "none, sum, mean, sqrtn, max, min, prod, std, variance, euclidean_norm, logsumexp, or a name given to RegisterCombiner") {
 			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// pooled looks one bag of a matrix of one column up, and returns what it comes
+// to and the gradient of each row for a gradient of 12.
+func pooled(t *testing.T, c rowan.Combiner, weights []float32, rows ...float32) (y float32, grad []float32) {
+	t.Helper()
+	ids := make([]int64, len(rows))
+	for i := range ids {
+		ids[i] = int64(i)
+	}
+	batch := dense(t, ids, 1, len(ids))
+	if weights != nil {
+		var err error
+		if batch, err = batch.WithWeights(weights); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := rowan.EmbeddingLookup(values(t, rows, len(rows), 1), batch, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := m.Gradient(values(t, []float32{12}, 1, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Values().Data()[0], g.Values.Data()
+}
+
+// TestCombinersByHand works the corners out: ties share, zeros do not spoil a
+// product, equal rows have no deviation and a gradient of 0, weights count.
+func TestCombinersByHand(t *testing.T) {
+	third, big := float32(1.0/3), float32(3e38)
+	for _, c := range []struct {
+		combiner      rowan.Combiner
+		weights, rows []float32
+		want          float32
+		grad          []float32
+	}{
+		{rowan.Max, nil, []float32{1, 3, 2}, 3, []float32{0, 12, 0}},
+		{rowan.Max, nil, []float32{3, 1, 3, 3}, 3, []float32{4, 0, 4, 4}},
+		{rowan.Max, nil, []float32{-3, -1}, -1, []float32{0, 12}},
+		{rowan.Max, nil, []float32{0, float32(math.Copysign(0, -1))}, 0, []float32{6, 6}},
+		{rowan.Min, nil, []float32{1, 3, 1}, 1, []float32{6, 0, 6}},
+		{rowan.Min, nil, []float32{1, 2}, 1, []float32{12, 0}},
+		{rowan.Prod, nil, []float32{2, 3, -4}, -24, []float32{-144, -96, 72}},
+		{rowan.Prod, nil, []float32{2, 0, 5}, 0, []float32{0, 120, 0}},
+		{rowan.Prod, nil, []float32{2, 0, 0}, 0, []float32{0, 0, 0}},
+		{rowan.Prod, nil, []float32{7}, 7, []float32{12}},
+		{rowan.Variance, nil, []float32{1, 5}, 4, []float32{-24, 24}},
+		{rowan.Variance, []float32{3, 1}, []float32{1, 5}, 3, []float32{-18, 18}},
+		{rowan.Variance, nil, []float32{third, third, third}, 0, []float32{0, 0, 0}},
+		{rowan.Std, nil, []float32{1, 5}, 2, []float32{-6, 6}},
+		{rowan.Std, nil, []float32{third, third, third}, 0, []float32{0, 0, 0}},
+		{rowan.Std, []float32{0.1, 0.7, 0.3}, []float32{third, third, third}, 0, []float32{0, 0, 0}},
+		{rowan.Std, []float32{1, 0}, []float32{third, 9}, 0, []float32{0, 0}},
+		{rowan.Std, nil, []float32{7}, 0, []float32{0}},
+		{rowan.EuclideanNorm, nil, []float32{3, -4}, 5, []float32{7.2, -9.6}},
+		{rowan.EuclideanNorm, []float32{4, 1}, []float32{2, -3}, 5, []float32{19.2, -7.2}},
+		{rowan.EuclideanNorm, nil, []float32{0, 0}, 0, []float32{0, 0}},
+		{rowan.EuclideanNorm, nil, []float32{big / 2, 0}, big / 2, []float32{12, 0}},
+		{rowan.LogSumExp, nil, []float32{0, 0, 0}, float32(math.Log(3)), []float32{4, 4, 4}},
+		{rowan.LogSumExp, nil, []float32{1000, 0}, 1000, []float32{12, 0}},
+		{rowan.LogSumExp, []float32{2, 0}, []float32{5, 900}, 5 + math.Ln2, []float32{12, 0}},
+		{rowan.LogSumExp, []float32{0, 0}, []float32{5, 6}, 0, []float32{0, 0}},
+		{squares, []float32{1, -2}, []float32{3, 2}, 1, []float32{72, -96}},
+	} {
+		y, grad := pooled(t, c.combiner, c.weights, c.rows...)
+		if y != c.want || !slices.Equal(grad, c.grad) {
+			t.Errorf("%v of %v, weights %v: %v with gradient %v, want %v and %v", c.combiner, c.rows, c.weights, y, grad, c.want, c.grad)
 		}
 	}
 }

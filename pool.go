@@ -164,7 +164,7 @@ func (t *Table) missing(l *Lookup, keys *keyBatch, i, from int) (uint32, error) 
 			return uint32(t.opt.Rows - 1), nil
 		}
 		return 0, fmt.Errorf("%w: id %s at position %d of ids of shape %v is not in [0, %d); "+
-			"mend the ids, or choose what to do with such ones by OutOfRange",
+			"mend the ids, or choose what to do with such ones by TableOptions.OutOfRange",
 			ErrOutOfRange, keys.format(i, l.ids.KeyType()), from+i, l.ids.Shape(), t.opt.Rows)
 	}
 	if l.opt.Training {

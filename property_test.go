@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/tensor"
 )
 
 // squares is a combiner of the test's own, Σwv².
@@ -318,4 +319,59 @@ func closeTo(t testing.TB, what string, got []float32, want []float64) {
 			t.Fatalf("%s: number %d is %v, want %v", what, i, got[i], want[i])
 		}
 	}
+}
+
+// FuzzCombine decodes bytes into a bag of one dimension, with weights, and
+// compares what each combiner reads, and its gradient, with the oracle. A byte is a number
+// in sixteenths; near each other they meet the corners: ties, zeros, bags of
+// equal rows. There the gradient is only finite, and 0 in sum where the function
+// does not change with all rows together.
+func FuzzCombine(f *testing.F) {
+	f.Add([]byte{3, 1, 255, 4, 9, 2})
+	f.Add([]byte{0, 0, 0, 0})
+	f.Add([]byte{128, 1, 128, 3})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		n := min(len(data)/2, 40)
+		matrix, ids, weights := make([]float32, max(n, 1)), make([]int64, n), make([]float32, n)
+		x, w, ones := make([]float64, n), make([]float64, n), make([]float64, n)
+		for i := range n {
+			matrix[i], weights[i], ids[i] = float32(int8(data[2*i]))/16, float32(data[2*i+1]%4)/2, int64(i)
+			x[i], w[i], ones[i] = float64(matrix[i]), float64(weights[i]), 1
+		}
+		param := values(t, matrix, len(matrix), 1)
+		for _, c := range everyCombiner {
+			if c == rowan.Prod && n > 8 {
+				continue // the product of more is no float32
+			}
+			batch, counts := tensor.IDs(dense(t, ids, 1, n)), ones
+			if takes, _ := takesWeights(c); takes {
+				weighed, err := dense(t, ids, 1, n).WithWeights(weights)
+				if err != nil {
+					t.Fatal(err)
+				}
+				batch, counts = weighed, w
+			}
+			m, err := rowan.EmbeddingLookup(param, batch, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			closeTo(t, c.String(), m.Values().Data(), []float64{combine(c, x, counts)})
+			g, err := m.Gradient(values(t, []float32{1}, 1, 1))
+			if err != nil {
+				t.Fatalf("%v of %v, weights %v: %v", c, x, counts, err)
+			}
+			sum := 0.0
+			for _, d := range g.Values.Data() {
+				sum += float64(d)
+			}
+			// What adding the same to all rows does to the result.
+			want, known := map[rowan.Combiner]float64{rowan.Max: 1, rowan.Min: 1, rowan.Std: 0, rowan.Variance: 0, rowan.LogSumExp: 1, rowan.Mean: 1}[c]
+			if total := combine(rowan.Sum, ones, counts); total == 0 {
+				want = 0
+			}
+			if known && math.Abs(sum-want) > 1e-4 {
+				t.Errorf("%v of %v, weights %v: gradients add up to %v, want %v", c, x, counts, sum, want)
+			}
+		}
+	})
 }

@@ -61,7 +61,7 @@ func NewTable(o TableOptions) (*Table, error) {
 	optimizer := t.opt.Optimizer
 	t.opt.Optimizer = nil
 	if o.Rows > 0 {
-		t.shift = uint(max(0, bits.Len(uint(o.Rows-1))-stripeBits))
+		t.shift = stripeShift(o.Rows)
 	}
 	core, err := t.newCore(optimizer)
 	if err != nil {
@@ -74,6 +74,9 @@ func NewTable(o TableOptions) (*Table, error) {
 	t.core = core
 	return t, nil
 }
+
+// stripeShift returns the shift that makes stripes of the rows of a static table.
+func stripeShift(rows int) uint { return uint(max(0, bits.Len(uint(rows-1))-stripeBits)) }
 
 func isExact(o *optim.Optimizer) bool {
 	if o == nil || !o.Exact {
