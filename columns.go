@@ -34,13 +34,13 @@ var columns = [len(combinerNames)]*column{
 }
 
 // accepts implements [reducer].
-func (c *column) accepts(weights []float32) error {
+func (c *column) accepts(weights []float32, prune bool) error {
 	if len(weights) > 0 && !c.weighted {
 		return fmt.Errorf("%w: combiner %s takes no weights, there is no one meaning for them: leave them out, or register a combiner that says what they mean (RegisterCombiner)", ErrOptions, c.name)
 	}
 	for i, w := range weights {
-		if w < 0 {
-			return fmt.Errorf("%w: combiner %s: a weight says how often a row counts and must not be negative. Received: weight %d of %d is %v", ErrOptions, c.name, i, len(weights), w)
+		if w < 0 && !prune {
+			return fmt.Errorf("%w: combiner %s: a weight says how often a row counts and must not be negative. Received: weight %d of %d is %v; LookupOptions.Prune leaves such ids out", ErrOptions, c.name, i, len(weights), w)
 		}
 	}
 	return nil

@@ -98,7 +98,7 @@ func registeredCombiner(name string) (Combiner, bool) {
 }
 
 // accepts implements [reducer].
-func (f *CombinerFunc) accepts(weights []float32) error {
+func (f *CombinerFunc) accepts(weights []float32, _ bool) error {
 	if len(weights) > 0 && !f.Weighted {
 		return fmt.Errorf("%w: combiner %q takes no weights: leave them out, or set CombinerFunc.Weighted", ErrOptions, f.Name)
 	}

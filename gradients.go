@@ -89,7 +89,15 @@ func (g *Gradients) Add(l *Lookup, grad *tensor.Values) error {
 	if err := checkFinite("gradient", grad.Data()); err != nil {
 		return g.table.lookupError(l.opt, err)
 	}
-	return g.push(l, grad.Data())
+	before := len(g.terms)
+	err := g.push(l, grad.Data())
+	if err == nil && len(l.fallback.empty) > 0 {
+		err = g.push(l.fallback.lookup, g.back.ofEmpty(l, grad.Data()))
+	}
+	if err != nil {
+		g.terms = g.terms[:before]
+	}
+	return err
 }
 
 // push appends a term: grad is the gradient of the lookup's values.

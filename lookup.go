@@ -20,6 +20,17 @@ type LookupOptions struct {
 	Training bool
 	// Feature names the input in errors. Default: the table's name alone.
 	Feature string
+	// DefaultID is the id that an empty bag is pooled as if it held, alone and of
+	// weight 1: one without ids, or whose ids are all left out. It trains that
+	// id's row. DefaultString is the same for string keys. They need a Combiner.
+	// Default: none, an empty bag is zeros and trains nothing.
+	DefaultID     *int64
+	DefaultString *string
+	// Prune leaves out, as if they were not in their bags, negative ids of a
+	// static table (a dynamic one takes any id), and with every combiner but Sum
+	// ids whose weight is not positive. It needs a Combiner. Default: they are
+	// looked up as others are.
+	Prune bool
 }
 
 // Lookup is the result of looking a batch up: its values, and for training
@@ -36,6 +47,7 @@ type Lookup struct {
 	div   []float32 // of each bag: the combiner's divisor; Mean and SqrtN only
 	// reduction is of the combiners that are given all rows of a bag together.
 	reduction reduction
+	fallback  fallback
 	values    tensor.Values
 	shape     []int
 	// uses counts the batches that l has been used for, so that gradients
@@ -87,6 +99,23 @@ func (l *Lookup) Exists() []bool {
 
 // Lookup looks a batch of ids up. It is safe for concurrent use with every
 // other method.
+//
+// With its options it stands for the lookup functions of TensorFlow Recommenders
+// Addons:
+//
+//	embedding_lookup              no Combiner; return_trainable is Training
+//	embedding_lookup_unique       the same, whose result is the same: a row that
+//	                              repeats is read from the cache, and updated once
+//	embedding_lookup_sparse       a [tensor.Sparse] with or without weights and a
+//	                              Combiner, which there is Mean unless said; of more
+//	                              than two dimensions by way of its ByRow
+//	safe_embedding_lookup_sparse  the same with Prune, and DefaultID if wanted, over
+//	                              the last of any number of dimensions
+//	their ragged twins            a [tensor.Ragged]
+//
+// max_norm is TableOptions.MaxNorm. Rows at the end of a batch that have no ids
+// are in the result, weights that add up to nothing give zeros and not NaN, and
+// no id is read, or trained, that nobody named.
 func (t *Table) Lookup(ctx context.Context, ids tensor.IDs, o LookupOptions) (*Lookup, error) {
 	l := new(Lookup)
 	if err := t.LookupInto(ctx, l, ids, o); err != nil {
@@ -131,7 +160,10 @@ func (t *Table) look(ctx context.Context, l *Lookup, ids tensor.IDs, o LookupOpt
 	}
 	l.crew.do(workers)
 	l.ctx = nil
-	return l.errors.err
+	if err := l.errors.err; err != nil || !o.hasDefault() {
+		return err
+	}
+	return l.fillEmpty(ctx)
 }
 
 // forget leaves l without a batch, and with its memory for another.
@@ -158,6 +190,9 @@ func (l *Lookup) prepare(t *Table, ids tensor.IDs, o LookupOptions) error {
 	if l.reduction.reducer, err = o.Combiner.reducer(); err != nil {
 		return err
 	}
+	if err := o.check(t); err != nil {
+		return err
+	}
 	if err := l.keys.set(ids, t.opt.KeyType, t.opt.Rows > 0); err != nil {
 		return err
 	}
@@ -171,6 +206,7 @@ func (l *Lookup) prepare(t *Table, ids tensor.IDs, o LookupOptions) error {
 	if err := l.reduction.prepare(o, ids.Weights(), n*t.opt.Width); err != nil {
 		return err
 	}
+	l.fallback.empty = l.fallback.empty[:0]
 	l.rows = slices.Grow(l.rows[:0], n)[:n]
 	l.keys.hashes = slices.Grow(l.keys.hashes[:0], n)[:n]
 	l.div = l.div[:0]

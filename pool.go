@@ -117,6 +117,9 @@ func (t *Table) classify(l *Lookup, keys *keyBatch, rows []uint32, from int) (sp
 	if t.opt.Padding != nil {
 		t.skipPadding(keys, rows)
 	}
+	if l.opt.Prune {
+		l.prune(keys, rows, from)
+	}
 	var found special
 	for i, r := range rows {
 		if r < firstSpecial {

@@ -18,8 +18,9 @@ import (
 
 // reducer is a combiner that is given the rows of a bag.
 type reducer interface {
-	// accepts reports weights that the combiner has no meaning for.
-	accepts(weights []float32) error
+	// accepts reports weights that the combiner has no meaning for. With prune,
+	// ids whose weight is not positive are left out.
+	accepts(weights []float32, prune bool) error
 	// differentiable reports a combiner that cannot be trained through.
 	differentiable() error
 	// reduce writes what a bag comes to into out, which is zeros.
@@ -50,7 +51,7 @@ func (r *reduction) prepare(o LookupOptions, weights []float32, n int) error {
 	if r.reducer == nil {
 		return nil
 	}
-	if err := r.reducer.accepts(weights); err != nil {
+	if err := r.reducer.accepts(weights, o.Prune); err != nil {
 		return err
 	}
 	r.rows = r.rows[:0]
