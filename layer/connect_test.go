@@ -93,7 +93,7 @@ func TestConstructorRefusals(t *testing.T) {
 		"MaxNorm":        first(layer.NewEmbedding(3, 3, layer.EmbeddingOptions{Constraint: layer.MaxNorm{Max: 1}})),
 		"NonNeg":         first(layer.NewEmbedding(3, 3, layer.EmbeddingOptions{Constraint: layer.NonNeg{}})),
 		"embedding_size": first(layer.NewDynamicEmbedding(0, layer.DynamicOptions{})),
-		"combiner":       first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{Combiner: "max"})),
+		"combiner":       first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{Combiner: "median"})),
 		"devices":        first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{Devices: []string{"redis://h"}})),
 		"bp_v2":          first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{BPV2: true})),
 		"restrict":       first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{RestrictPolicy: "lru"})),

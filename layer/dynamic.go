@@ -3,6 +3,7 @@ package layer
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/initializer"
@@ -18,9 +19,12 @@ type DynamicOptions struct {
 	// KeyType is the type of the ids. Default: int64.
 	KeyType tensor.KeyType
 	// Combiner is kept for subclasses that squash the output; as in the source
-	// system, this layer does not pool by it. See Pool. Default: "sum".
+	// system, this layer does not pool by it. See Pool. A name that
+	// rowan.ParseCombiner reads: those of tf.math's reductions, "max" or
+	// "reduce_max", and of registered functions. Default: "sum".
 	Combiner string
-	// Pool pools over the last dimension of the ids. Default: none.
+	// Pool pools over the last dimension of the ids: by one of rowan's combiners,
+	// or a function that rowan.RegisterCombiner was given. Default: none.
 	Pool rowan.Combiner
 	// Initializer gives a key its first values. Default: RandomNormal(0, 0.05).
 	Initializer initializer.Initializer
@@ -84,11 +88,11 @@ func (o *DynamicOptions) check() error {
 	if o.Padding != nil && o.KeyType == tensor.String || o.PaddingString != nil && o.KeyType != tensor.String {
 		return fmt.Errorf("%w: DynamicEmbedding: the padding id of %v keys must be one of them: set PaddingString for strings, Padding for integers", ErrArgument, o.KeyType)
 	}
-	switch o.Combiner {
-	case "", "sum", "mean", "sqrtn":
-		return nil
+	c, err := rowan.ParseCombiner(o.Combiner)
+	if o.Combiner != "" && (err != nil || c == rowan.None) {
+		return fmt.Errorf("%w: DynamicEmbedding: combiner must be one of %s. Received: %q", ErrArgument, strings.TrimPrefix(combinerNames, "none, "), o.Combiner)
 	}
-	return fmt.Errorf("%w: DynamicEmbedding: combiner must be sum, mean or sqrtn. Received: %q", ErrArgument, o.Combiner)
+	return nil
 }
 
 // DynamicEmbedding turns ids of any value, integers or strings, into rows of a

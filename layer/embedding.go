@@ -27,7 +27,8 @@ type EmbeddingOptions struct {
 	// InputLength is the shape of the ids of one example, -1 where it is not
 	// known. Default: anything.
 	InputLength []int
-	// Combiner pools over the last dimension of the ids. Default: none.
+	// Combiner pools over the last dimension of the ids: one of rowan's, or a
+	// function that rowan.RegisterCombiner was given. Default: none.
 	Combiner rowan.Combiner
 	// Padding is an id that stands for nothing: it reads as zeros, is left out
 	// of means, and trains nothing; no mask is made. Default: none.
@@ -256,6 +257,9 @@ func combinerConfig(c rowan.Combiner) any {
 	return c.String()
 }
 
+// combinerNames is what a config may name.
+const combinerNames = "none, sum, mean, sqrtn, max, min, prod, std, variance, euclidean_norm, logsumexp, or a combiner given to rowan.RegisterCombiner"
+
 func (r *reader) combiner(key string) rowan.Combiner {
 	name := r.text(key)
 	if name == "" {
@@ -263,7 +267,7 @@ func (r *reader) combiner(key string) rowan.Combiner {
 	}
 	c, err := rowan.ParseCombiner(name)
 	if err != nil {
-		r.bad(key, "none, sum, mean or sqrtn", name)
+		r.bad(key, combinerNames, name)
 	}
 	return c
 }
