@@ -99,7 +99,8 @@ type Feature struct {
 	Table string `json:"table,omitempty" yaml:"table,omitempty"`
 	// Bias is a table of width 1, whose number is added to the output. Default: none.
 	Bias string `json:"bias,omitempty" yaml:"bias,omitempty"`
-	// Combiner pools a list of ids: "sum", "mean" or "sqrtn". Default: "mean".
+	// Combiner pools a list of ids: "sum", "mean", "sqrtn", "max", "min", "prod",
+	// "std", "variance", "euclidean_norm" or "logsumexp". Default: "mean".
 	Combiner string `json:"combiner,omitempty" yaml:"combiner,omitempty"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/dataset"
 	"github.com/rowan-embeddings/rowan/recipe"
 )
@@ -126,7 +127,7 @@ func TestValidate(t *testing.T) {
 		{"features[2].table", "string", func(c *recipe.Config) { c.Features[2].Table = "film" }},
 		{"features[0].bias", "width 4", func(c *recipe.Config) { c.Features[0].Bias = "film" }},
 		{"features[0].combiner", "nothing to combine", func(c *recipe.Config) { c.Features[0].Combiner = "mean" }},
-		{"features[2].combiner", "sqrtn", func(c *recipe.Config) { c.Features[2].Combiner = "max" }},
+		{"features[2].combiner", "sqrtn", func(c *recipe.Config) { c.Features[2].Combiner = "median" }},
 		{"interaction.dropout", "less than 1", func(c *recipe.Config) { c.Interaction.Dropout = 1 }},
 		{"interaction.sums[0].name", "taken", func(c *recipe.Config) { c.Interaction.Sums[0].Name = "film" }},
 		{"interaction.sums[0].of", "two or more", func(c *recipe.Config) { c.Interaction.Sums[0].Of = []string{"film"} }},
@@ -168,6 +169,20 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%v; want field %q and %q", err, x.field, x.text)
 		}
 	}
+}
+
+// Every combiner that pools can be a feature's.
+func TestCombiners(t *testing.T) {
+	for combiner := rowan.Sum; combiner <= rowan.LogSumExp; combiner++ {
+		c := small(t)
+		c.Features[2].Combiner = combiner.String()
+		if err := c.Validate(); err != nil {
+			t.Errorf("%v: %v", combiner, err)
+		}
+	}
+	c := small(t)
+	c.Features[2].Combiner, c.Training.Epochs = "max", 1
+	mustTrain(t, c, recipe.TrainOptions{NoCheckpoint: true})
 }
 
 // The schedules that a learning rate can name, each trained for a few steps.

@@ -41,7 +41,7 @@ func (c *Config) validateFeature(field string, f Feature) error {
 		if c.column(f.Column).Kind != dataset.IDs {
 			return fieldError(field+".combiner", "column %q has one id an example: there is nothing to combine", f.Column)
 		}
-		if err := oneOf(field+".combiner", f.Combiner, []string{"sum", "mean", "sqrtn"}); err != nil {
+		if err := oneOf(field+".combiner", f.Combiner, combiners); err != nil {
 			return err
 		}
 	}
@@ -56,6 +56,9 @@ func (c *Config) validateFeature(field string, f Feature) error {
 	}
 	return nil
 }
+
+// combiners are the names that a feature's combiner may have.
+var combiners = []string{"sum", "mean", "sqrtn", "max", "min", "prod", "std", "variance", "euclidean_norm", "logsumexp"}
 
 // validateUse checks that a column can be looked up in a table.
 func (c *Config) validateUse(field, table, column string) error {
