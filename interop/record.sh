@@ -11,6 +11,8 @@ for library in keras torch; do
 	"$home/$library/bin/python" "$here/record_optimizers.py" "$library" "$here/../optim/testdata"
 done
 "$home/keras/bin/python" "$here/record_initializers.py" "$here/../initializer/testdata"
+"$home/keras/bin/python" "$here/record_lookups.py" tf "$here/../testdata/lookups-tensorflow.json"
+"$home/torch/bin/python" "$here/record_lookups.py" torch "$here/../testdata/lookups-torch.json"
 "$home/keras/bin/python" "$here/configs.py" keras3 record "$here/../model/testdata/configs"
 "$home/keras/bin/python" "$here/configs.py" tf_keras record "$here/../model/testdata/configs"
 "$home/keras2/bin/python" "$here/configs.py" keras2 record "$here/../model/testdata/configs"
