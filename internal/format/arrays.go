@@ -29,7 +29,7 @@ func WriteArrays(w io.Writer, arrays []Array) error {
 		}
 	}
 	out := sink{w: w}
-	out.preamble(arrayMagic, nil)
+	out.preamble(arrayMagic, Version, nil)
 	for _, a := range arrays {
 		head := a.appendHead(make([]byte, 4))
 		binary.LittleEndian.PutUint32(head, uint32(len(head)-4))
@@ -88,7 +88,7 @@ func (a *Array) appendHead(b []byte) []byte {
 // ReadArrays reads an array file to its end.
 func ReadArrays(r io.Reader) ([]Array, error) {
 	in := source{r: r}
-	body, err := in.preamble(arrayMagic, "array")
+	_, body, err := in.preamble(arrayMagic, "array", Version)
 	if err != nil {
 		return nil, err
 	}

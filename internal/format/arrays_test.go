@@ -87,7 +87,7 @@ func TestArraysThatCannotBe(t *testing.T) {
 
 // TestFalseArrays have good CRCs, or end where the error must come first.
 func TestFalseArrays(t *testing.T) {
-	begin := preamble(arrayMagic, nil)
+	begin := preamble(arrayMagic, Version, nil)
 	part := func(name string, rest ...uint32) []byte {
 		head := append(appendName(nil, name), u32s(rest...)...)
 		return append(u32s(uint32(len(head))), head...)

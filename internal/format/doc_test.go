@@ -25,9 +25,14 @@ func TestDocumentedBytes(t *testing.T) {
 		h:      Header{Name: "genre", KeyType: tensor.String, Width: 1, Rows: Unknown},
 		blocks: []Block{{Strings: []string{"War", "Sci-Fi"}, Rows: []float32{1, 2}}},
 	}
+	user := table{
+		h:      Header{Name: "user", Width: 1, Rows: 1, Policy: "frequency", Clock: 5},
+		blocks: []Block{{Keys: []uint64{42}, Scores: []int64{3}, Rows: []float32{1}}},
+	}
 	for name, file := range map[string][]byte{
 		"film.table":   encoded(t, film),
 		"genre.table":  encoded(t, genre),
+		"user.table":   encoded(t, user),
 		"dense.arrays": encodeArrays(t, []Array{array(t, "bias", []float32{1, -1}, 2)}),
 	} {
 		want := "`" + name + "`:\n\n```\n" + hex.Dump(file) + "```\n"

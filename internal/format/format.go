@@ -6,7 +6,7 @@
 // table file:
 //
 //	header  "rowantab" | version u32 | length u32 | key type, width, slots, … | crc
-//	block   rows u32 (1 … 4096) | key bytes u32 | keys | last steps | rows    | crc
+//	block   rows u32 (1 … 4096) | key bytes u32 | keys | last steps | scores | rows | crc
 //	block   …
 //	footer  0 u32 | crc of all crcs above | rows u64                          | crc
 //
@@ -34,9 +34,12 @@ import (
 	"hash/crc32"
 )
 
-// Version is the version of the files that this package writes, and the only
-// one that it reads.
+// Version is the version of array files, and of table files that have no scores.
 const Version = 1
+
+// TableVersion is the newest version of table files: those with scores. Others
+// are written as version 1, which older readers know, and both are read.
+const TableVersion = 2
 
 // Errors that a malformed file is reported with; match with errors.Is. The
 // message says what was wrong and at which byte of the file.

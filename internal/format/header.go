@@ -44,6 +44,20 @@ type Header struct {
 	HasLast bool
 	// Rows is the number of rows in the file, or Unknown.
 	Rows int64
+	// Policy names what says which rows a table gives up first, at most 1,024
+	// bytes of UTF-8: each row comes with its score then. "" where there is none.
+	Policy string
+	// Clock is the time that the policy goes by; 0 without one.
+	Clock int64
+}
+
+// version returns the lowest version that can hold what h says: a file is no
+// newer than it must be.
+func (h *Header) version() uint32 {
+	if h.Policy != "" {
+		return TableVersion
+	}
+	return Version
 }
 
 // Stride returns the numbers of a row: weights and slots.
@@ -66,10 +80,16 @@ func (h *Header) check() error {
 	if h.Step < 0 {
 		return invalid("step %d: it must be at least 0", h.Step)
 	}
+	if h.Policy == "" && h.Clock != 0 {
+		return invalid("clock %d without a policy", h.Clock)
+	}
 	if len(h.Slots) > MaxSlots {
 		return invalid("%d slots, at most %d", len(h.Slots), MaxSlots)
 	}
 	if err := checkName("table", h.Name); err != nil {
+		return err
+	}
+	if err := checkName("policy", h.Policy); err != nil {
 		return err
 	}
 	left := MaxStride
@@ -97,17 +117,23 @@ func checkName(of, name string) error {
 const (
 	dtypeFloat32 = 0
 	flagLast     = 1
+	flagScores   = 2 // of version 2, which always has it
 )
 
 // append appends the body of the header, without preamble and CRC:
 //
 //	key type u8 | dtype u8 | flags u8 | 0 u8 | width u32 | rows i64 | seed u64 | step i64 |
 //	slots u32 | name | (slot width u32 | slot name) …
+//
+// and in version 2 behind that: policy name | clock i64.
 func (h *Header) append(b []byte) []byte {
 	le := binary.LittleEndian
 	flags := byte(0)
 	if h.HasLast {
 		flags |= flagLast
+	}
+	if h.Policy != "" {
+		flags |= flagScores
 	}
 	b = append(b, byte(h.KeyType), dtypeFloat32, flags, 0)
 	b = le.AppendUint32(b, uint32(h.Width))
@@ -120,6 +146,10 @@ func (h *Header) append(b []byte) []byte {
 		b = le.AppendUint32(b, uint32(s.Width))
 		b = appendName(b, s.Name)
 	}
+	if h.Policy != "" {
+		b = appendName(b, h.Policy)
+		b = le.AppendUint64(b, uint64(h.Clock))
+	}
 	return b
 }
 
@@ -128,8 +158,9 @@ func appendName(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// parseHeader is the inverse of append. at is the offset of body in the file.
-func parseHeader(body []byte, at int64) (Header, error) {
+// parseHeader is the inverse of append, for a file of a version. at is the
+// offset of body in the file.
+func parseHeader(version uint32, body []byte, at int64) (Header, error) {
 	p := parser{b: body, at: at}
 	h := Header{KeyType: tensor.KeyType(p.u8("key type"))}
 	dtype, flags, zero := p.u8("dtype"), p.u8("flags"), p.u8("padding")
@@ -140,11 +171,21 @@ func parseHeader(body []byte, at int64) (Header, error) {
 	slots := p.u32("slot count")
 	h.Name = p.name("table name")
 	h.HasLast = flags&flagLast != 0
-	if dtype != dtypeFloat32 || flags&^flagLast != 0 || zero != 0 {
-		p.fail("dtype %d, flags %#x, padding %d: this version knows dtype 0, flag 1 and no padding", dtype, flags, zero)
+	scores := byte(0)
+	if version == TableVersion {
+		scores = flagScores
+	}
+	if dtype != dtypeFloat32 || flags&^flagLast != scores || zero != 0 {
+		p.fail("dtype %d, flags %#x, padding %d: version %d knows dtype 0, flag 1, has flags %#x and no padding", dtype, flags, zero, version, scores)
 	}
 	for i := uint32(0); i < slots && p.err == nil; i++ {
 		h.Slots = append(h.Slots, Slot{Width: int(p.u32("slot width")), Name: p.name("slot name")})
+	}
+	if version == TableVersion {
+		if h.Policy = p.name("policy name"); h.Policy == "" {
+			p.fail("scores of a policy without a name")
+		}
+		h.Clock = int64(p.u64("clock"))
 	}
 	p.end()
 	if p.err != nil {

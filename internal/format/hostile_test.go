@@ -21,8 +21,8 @@ func sealed(section []byte) []byte {
 }
 
 // preamble returns a file's header section with a body of any bytes.
-func preamble(magic string, body []byte) []byte {
-	b := binary.LittleEndian.AppendUint32([]byte(magic), Version)
+func preamble(magic string, version uint32, body []byte) []byte {
+	b := binary.LittleEndian.AppendUint32([]byte(magic), version)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(body)))
 	return sealed(append(b, body...))
 }
@@ -56,24 +56,50 @@ func TestFalseHeaders(t *testing.T) {
 		"table name of 4294967295 bytes":    with(36, 255, 255, 255, 255),
 		"it must be UTF-8 of at most 1024 ": with(40, 255),
 	} {
-		_, err := NewTableReader(bytes.NewReader(preamble(tableMagic, body)))
+		_, err := NewTableReader(bytes.NewReader(preamble(tableMagic, Version, body)))
 		if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want ErrCorrupt with %q", err, want)
 		}
 	}
-	if _, err := NewTableReader(bytes.NewReader(preamble(tableMagic, good))); err != nil {
+	if _, err := NewTableReader(bytes.NewReader(preamble(tableMagic, Version, good))); err != nil {
 		t.Errorf("the header that the others come from: %v", err)
 	}
 }
 
+// TestFalseScores have headers that say otherwise than their version. A file
+// has one form: with scores it is version 2, without them version 1.
+func TestFalseScores(t *testing.T) {
+	plain := (&Header{Name: "t", Width: 1}).append(nil)
+	scored := (&Header{Name: "t", Width: 1, Policy: "p", Clock: 3}).append(nil)
+	nameless := slices.Clone(scored)
+	copy(nameless[len(nameless)-13:], append(appendName(nil, ""), make([]byte, 9)...))
+	for want, file := range map[string][]byte{
+		"flags 0x2, padding 0: version 1 ":   preamble(tableMagic, Version, scored),
+		"flags 0x0, padding 0: version 2 ":   preamble(tableMagic, TableVersion, plain),
+		"a policy without a name":            preamble(tableMagic, TableVersion, nameless),
+		"clock needs 8 bytes":                preamble(tableMagic, TableVersion, scored[:len(scored)-1]),
+		"policy name of 4294967295 bytes":    preamble(tableMagic, TableVersion, append(slices.Clone(scored[:len(scored)-13]), 255, 255, 255, 255)),
+		"1 bytes more":                       preamble(tableMagic, TableVersion, append(slices.Clone(scored), 0)),
+		"of a policy: it must be UTF-8":      preamble(tableMagic, TableVersion, append(append(slices.Clone(scored[:len(scored)-9]), 255), scored[len(scored)-8:]...)),
+		"version 3, this Rowan reads 1 to 2": preamble(tableMagic, TableVersion+1, scored),
+		"version 0, this Rowan reads 1 to 2": preamble(tableMagic, 0, plain),
+		"ends at byte":                       preamble(tableMagic, TableVersion, scored),
+	} {
+		_, err := decode(bytes.NewReader(file), false)
+		if !isNamed(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
 func TestOtherFilesAndVersions(t *testing.T) {
-	array := preamble(arrayMagic, nil)
+	array := preamble(arrayMagic, Version, nil)
 	if _, err := NewTableReader(bytes.NewReader(array)); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), `"rowanarr"`) {
 		t.Errorf("an array file as a table: %v", err)
 	}
 	newer := slices.Clone(array)
 	newer[8] = 2
-	if _, err := ReadArrays(bytes.NewReader(newer)); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "version 2, this Rowan reads 1") {
+	if _, err := ReadArrays(bytes.NewReader(newer)); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "version 2, this Rowan reads 1 to 1") {
 		t.Errorf("a newer version: %v", err)
 	}
 	long := slices.Clone(array)
@@ -81,15 +107,15 @@ func TestOtherFilesAndVersions(t *testing.T) {
 	if _, err := ReadArrays(bytes.NewReader(long)); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("a header of 16 MB: %v", err)
 	}
-	if _, err := ReadArrays(bytes.NewReader(preamble(arrayMagic, []byte{1}))); !errors.Is(err, ErrCorrupt) {
+	if _, err := ReadArrays(bytes.NewReader(preamble(arrayMagic, Version, []byte{1}))); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("an array file with a header: %v", err)
 	}
 }
 
 // TestFalseCounts claim gigabytes that are not there.
 func TestFalseCounts(t *testing.T) {
-	wide := preamble(tableMagic, (&Header{Width: MaxStride, Rows: math.MaxInt64}).append(nil))
-	text := preamble(tableMagic, (&Header{Width: 1, Rows: Unknown, KeyType: tensor.String}).append(nil))
+	wide := preamble(tableMagic, Version, (&Header{Width: MaxStride, Rows: math.MaxInt64}).append(nil))
+	text := preamble(tableMagic, Version, (&Header{Width: 1, Rows: Unknown, KeyType: tensor.String}).append(nil))
 	name := appendName(nil, "a")
 	huge := append(append(u32s(uint32(len(name)+4+16)), name...), u32s(2, 1<<20, 0, 1<<20, 0)...)
 	long := make([]byte, 4*4096)
@@ -99,7 +125,7 @@ func TestFalseCounts(t *testing.T) {
 	for name, file := range map[string][]byte{
 		"rows":     slices.Concat(wide, u32s(4096, 8*4096), make([]byte, 8*4096+100)),
 		"text":     slices.Concat(text, u32s(4096, 4*4096+1<<30), long),
-		"elements": slices.Concat(preamble(arrayMagic, nil), huge),
+		"elements": slices.Concat(preamble(arrayMagic, Version, nil), huge),
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -117,9 +143,9 @@ func TestFalseCounts(t *testing.T) {
 
 // TestFalseBlocks have counts that contradict each other.
 func TestFalseBlocks(t *testing.T) {
-	numeric := preamble(tableMagic, (&Header{Width: 1, Rows: 1}).append(nil))
-	narrow := preamble(tableMagic, (&Header{Width: 1, Rows: Unknown, KeyType: tensor.Int32}).append(nil))
-	text := preamble(tableMagic, (&Header{Width: 1, Rows: Unknown, KeyType: tensor.String}).append(nil))
+	numeric := preamble(tableMagic, Version, (&Header{Width: 1, Rows: 1}).append(nil))
+	narrow := preamble(tableMagic, Version, (&Header{Width: 1, Rows: Unknown, KeyType: tensor.Int32}).append(nil))
+	text := preamble(tableMagic, Version, (&Header{Width: 1, Rows: Unknown, KeyType: tensor.String}).append(nil))
 	for want, file := range map[string][]byte{
 		"a block of 4097 rows":      slices.Concat(numeric, u32s(4097, 8)),
 		"more rows than the 1":      slices.Concat(numeric, u32s(2, 16)),
@@ -145,10 +171,10 @@ func TestSteadyState(t *testing.T) {
 		{Block{Keys: make([]uint64, 100)}, tensor.Int64, 0},
 		{Block{Strings: slices.Repeat([]string{"ab"}, 100)}, tensor.String, 1},
 	} {
-		test.b.Rows, test.b.Last = make([]float32, 800), make([]int64, 100)
+		test.b.Rows, test.b.Last, test.b.Scores = make([]float32, 800), make([]int64, 100), make([]int64, 100)
 		var file bytes.Buffer
 		file.Grow(1 << 20)
-		w, err := NewTableWriter(&file, Header{Width: 8, Rows: Unknown, HasLast: true, KeyType: test.kind})
+		w, err := NewTableWriter(&file, Header{Width: 8, Rows: Unknown, HasLast: true, Policy: "p", KeyType: test.kind})
 		must(t, err)
 		if n := testing.AllocsPerRun(100, func() { must(t, w.WriteBlock(&test.b)) }); n > 0 {
 			t.Errorf("%v: %v allocations a block written", test.kind, n)
@@ -203,7 +229,7 @@ func reseal(file []byte) []byte {
 	if n > maxHeader || !seal(0, at) {
 		return b
 	}
-	h, err := parseHeader(b[preambleSize:at], 0)
+	h, err := parseHeader(binary.LittleEndian.Uint32(b[8:]), b[preambleSize:at], 0)
 	if err != nil {
 		return b
 	}
@@ -216,6 +242,9 @@ func reseal(file []byte) []byte {
 		}
 		size := 8 + keys + rows*h.Stride()*4
 		if h.HasLast {
+			size += 8 * rows
+		}
+		if h.Policy != "" {
 			size += 8 * rows
 		}
 		if rows > MaxBlockRows || !seal(at, at+size) {

@@ -54,9 +54,9 @@ func (s *sink) end() {
 }
 
 // preamble begins a file.
-func (s *sink) preamble(magic string, header []byte) {
+func (s *sink) preamble(magic string, version uint32, header []byte) {
 	s.write([]byte(magic))
-	s.write32(Version, uint32(len(header)))
+	s.write32(version, uint32(len(header)))
 	s.write(header)
 	s.end()
 }
@@ -129,27 +129,27 @@ func (s *source) end(what string) error {
 }
 
 // preamble reads the begin of a file up to the CRC of its header, and returns
-// the header's body.
-func (s *source) preamble(magic, kind string) ([]byte, error) {
+// the file's version, from 1 to newest, and the header's body.
+func (s *source) preamble(magic, kind string, newest uint32) (version uint32, body []byte, err error) {
 	p := s.small[:]
 	if err := s.read(p, "preamble"); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	if string(p[:8]) != magic {
-		return nil, corrupt(0, "it begins with %q, a %s file with %q", p[:8], kind, magic)
+		return 0, nil, corrupt(0, "it begins with %q, a %s file with %q", p[:8], kind, magic)
 	}
-	if v := binary.LittleEndian.Uint32(p[8:]); v != Version {
-		return nil, fmt.Errorf("%w: byte 8: the %s file is of version %d, this Rowan reads %d", ErrVersion, kind, v, Version)
+	if version = binary.LittleEndian.Uint32(p[8:]); version < 1 || version > newest {
+		return 0, nil, fmt.Errorf("%w: byte 8: the %s file is of version %d, this Rowan reads 1 to %d", ErrVersion, kind, version, newest)
 	}
 	n := binary.LittleEndian.Uint32(p[12:])
 	if n > maxHeader {
-		return nil, corrupt(12, "header of %d bytes, at most %d", n, maxHeader)
+		return 0, nil, corrupt(12, "header of %d bytes, at most %d", n, maxHeader)
 	}
-	body := make([]byte, n)
+	body = make([]byte, n)
 	if err := s.read(body, "header"); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	return body, s.end("header")
+	return version, body, s.end("header")
 }
 
 // footer reads a footer after its first four bytes, and the end of the file.

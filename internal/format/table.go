@@ -20,6 +20,8 @@ type Block struct {
 	Strings []string
 	// Last is the step of each row's last update, where the header has HasLast.
 	Last []int64
+	// Scores are what the header's Policy gave each row, where it has one.
+	Scores []int64
 	// Rows holds Header.Stride numbers a row: weights, then slots.
 	Rows []float32
 }
@@ -44,7 +46,7 @@ func NewTableWriter(w io.Writer, h Header) (*TableWriter, error) {
 		return nil, err
 	}
 	t := &TableWriter{h: h, out: sink{w: w}}
-	t.out.preamble(tableMagic, h.append(nil))
+	t.out.preamble(tableMagic, h.version(), h.append(nil))
 	return t, t.out.err
 }
 
@@ -70,6 +72,7 @@ func (t *TableWriter) WriteBlock(b *Block) error {
 		writeNumbers(&t.out, b.Keys)
 	}
 	writeNumbers(&t.out, b.Last)
+	writeNumbers(&t.out, b.Scores)
 	writeNumbers(&t.out, b.Rows)
 	t.out.end()
 	t.rows += int64(b.Len())
@@ -110,7 +113,7 @@ func (t *TableWriter) Close() error {
 }
 
 func (h *Header) checkBlock(b *Block) error {
-	n, last := b.Len(), 0
+	n, last, scores := b.Len(), 0, 0
 	if n < 1 || n > MaxBlockRows {
 		return invalid("a block of %d rows: it must have 1 to %d", n, MaxBlockRows)
 	}
@@ -122,6 +125,12 @@ func (h *Header) checkBlock(b *Block) error {
 	}
 	if len(b.Last) != last {
 		return invalid("%d last steps for %d rows, expected %d", len(b.Last), n, last)
+	}
+	if h.Policy != "" {
+		scores = n
+	}
+	if len(b.Scores) != scores {
+		return invalid("%d scores for %d rows, expected %d", len(b.Scores), n, scores)
 	}
 	if len(b.Rows) != n*h.Stride() {
 		return invalid("%d numbers for %d rows of %d", len(b.Rows), n, h.Stride())
@@ -157,11 +166,11 @@ type TableReader struct {
 // small pieces too: wrap a file in a [bufio.Reader].
 func NewTableReader(r io.Reader) (*TableReader, error) {
 	t := &TableReader{in: source{r: r}}
-	body, err := t.in.preamble(tableMagic, "table")
+	version, body, err := t.in.preamble(tableMagic, "table", TableVersion)
 	if err != nil {
 		return nil, err
 	}
-	t.h, err = parseHeader(body, preambleSize)
+	t.h, err = parseHeader(version, body, preambleSize)
 	if err != nil {
 		return nil, err
 	}
@@ -220,6 +229,11 @@ func (t *TableReader) readBlock(n int) (err error) {
 	}
 	if t.h.HasLast {
 		if t.block.Last, err = readNumbers(&t.in, t.block.Last, n, "last steps"); err != nil {
+			return err
+		}
+	}
+	if t.h.Policy != "" {
+		if t.block.Scores, err = readNumbers(&t.in, t.block.Scores, n, "scores"); err != nil {
 			return err
 		}
 	}

@@ -54,7 +54,7 @@ func decode(r io.Reader, portable bool) (t table, err error) {
 		}
 		t.blocks = append(t.blocks, Block{
 			Keys: slices.Clone(b.Keys), Strings: slices.Clone(b.Strings),
-			Last: slices.Clone(b.Last), Rows: slices.Clone(b.Rows),
+			Last: slices.Clone(b.Last), Scores: slices.Clone(b.Scores), Rows: slices.Clone(b.Rows),
 		})
 	}
 }
@@ -90,6 +90,17 @@ func samples() map[string]table {
 			h:      Header{Name: "user", Width: 1, KeyType: tensor.Uint64, Rows: 1},
 			blocks: []Block{{Keys: []uint64{math.MaxUint64}, Rows: []float32{1}}},
 		},
+		"scores": {
+			h: Header{Name: "film", Width: 1, Rows: Unknown, HasLast: true, Policy: "frequency", Clock: 7},
+			blocks: []Block{
+				{Keys: []uint64{1, 2}, Last: []int64{3, 4}, Scores: []int64{math.MinInt64, 5}, Rows: []float32{1, 2}},
+				{Keys: []uint64{3}, Last: []int64{5}, Scores: []int64{math.MaxInt64}, Rows: []float32{3}},
+			},
+		},
+		"scores of strings": {
+			h:      Header{Width: 1, Rows: 1, KeyType: tensor.String, Policy: "alter", Clock: -1, Slots: []Slot{{"m", 1}}},
+			blocks: []Block{{Strings: []string{"a"}, Scores: []int64{6}, Rows: []float32{1, 2}}},
+		},
 		"string": {
 			h: Header{Name: "genre", Width: 1, KeyType: tensor.String, Rows: 4},
 			blocks: []Block{
@@ -109,7 +120,7 @@ func same(a, b table) bool {
 	}
 	return reflect.DeepEqual(a.h, b.h) && slices.EqualFunc(a.blocks, b.blocks, func(a, b Block) bool {
 		return slices.Equal(a.Keys, b.Keys) && slices.Equal(a.Strings, b.Strings) &&
-			slices.Equal(a.Last, b.Last) && bytes.Equal(view(a.Rows), view(b.Rows))
+			slices.Equal(a.Last, b.Last) && slices.Equal(a.Scores, b.Scores) && bytes.Equal(view(a.Rows), view(b.Rows))
 	})
 }
 
@@ -291,6 +302,8 @@ func TestHeadersThatCannotBe(t *testing.T) {
 		"key type KeyType(4)":            {Width: 1, KeyType: 4},
 		"row count -2":                   {Width: 1, Rows: -2},
 		"step -1":                        {Width: 1, Step: -1},
+		"clock 1 without a policy":       {Width: 1, Clock: 1},
+		"of a policy: it must be UTF-8":  {Width: 1, Policy: "\xff"},
 		"of a table: it must be UTF-8":   {Width: 1, Name: "\xff"},
 		"of a slot: it must be UTF-8 of": {Width: 1, Slots: []Slot{{strings.Repeat("x", 1025), 1}}},
 	} {
@@ -330,6 +343,8 @@ func TestBlocksThatCannotBe(t *testing.T) {
 		{"3 numbers for 1 rows of 2", numeric, Block{Keys: []uint64{1}, Rows: []float32{1, 2, 3}}},
 		{"1 last steps for 1 rows, expected 0", numeric, Block{Keys: []uint64{1}, Last: []int64{1}, Rows: []float32{1, 2}}},
 		{"0 last steps for 1 rows, expected 1", with(func(h *Header) { h.HasLast = true }), Block{Keys: []uint64{1}, Rows: []float32{1, 2}}},
+		{"1 scores for 1 rows, expected 0", numeric, Block{Keys: []uint64{1}, Scores: []int64{1}, Rows: []float32{1, 2}}},
+		{"0 scores for 1 rows, expected 1", with(func(h *Header) { h.Policy = "p" }), Block{Keys: []uint64{1}, Rows: []float32{1, 2}}},
 		{"key 2147483648 in a table of int32", with(func(h *Header) { h.KeyType = tensor.Int32 }), Block{Keys: []uint64{1 << 31}, Rows: []float32{1, 2}}},
 	}
 	for _, test := range tests {
