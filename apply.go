@@ -26,6 +26,7 @@ type applyTools struct {
 	grads    []float32 // a summed gradient a row
 	squares  []float32
 	last     []int64
+	scores   []int64
 }
 
 // rowsPerUpdate is the number of distinct rows whose gradients are summed
@@ -255,6 +256,9 @@ func (g *Gradients) apply(w *applyTools, c *core) {
 		for _, r := range w.rows {
 			t.clipNorm(c.row(r)[:width])
 		}
+	}
+	if c.scores != nil {
+		w.scores = c.scores.use(t.opt.Restrict.Policy, w.rows, w.scores, g.now)
 	}
 }
 

@@ -29,6 +29,7 @@ type core struct {
 	index     index
 	slab      *slab.Slab
 	layout    layout
+	scores    *scores          // nil: the table has no policy that gives rows up
 	optimizer *optim.Optimizer // nil: the rows carry no state and cannot be trained
 	exact     bool             // missed steps are made up for: the optimizer says so and its rule can
 }

@@ -32,6 +32,7 @@ type Gradients struct {
 
 	ctx    context.Context
 	step   Step
+	now    int64 // the time of the step, for the table's policy
 	crew   crew
 	next   atomic.Int64
 	errors firstError
@@ -187,11 +188,12 @@ func (t *Table) Apply(ctx context.Context, g *Gradients, s Step) error {
 			}
 		}
 	}
+	g.now = t.tick()
 	if _, err := g.run(ctx, s, false); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
 	t.step.Store(s.Number)
-	return nil
+	return t.settle()
 }
 
 // owns reports gradients that are not of table t.

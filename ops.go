@@ -34,6 +34,8 @@ type portion struct {
 	rows []uint32 // what insert and find fill in
 	free []uint32
 	news []uint32
+
+	scores []int64 // what used needs
 }
 
 // eachStripe calls f for every stripe that has keys of the batch, with the
@@ -184,7 +186,7 @@ func (t *Table) insert(p *portion) error {
 // once where there is not room for all.
 func (p *portion) alloc(absent int) error {
 	p.free = slices.Grow(p.free[:0], absent)[:absent]
-	err := p.core.slab.AllocN(p.free)
+	err := p.core.alloc(p.free)
 	if !errors.Is(err, slab.ErrFull) {
 		return err
 	}
@@ -200,7 +202,7 @@ func (p *portion) alloc(absent int) error {
 	}
 	if n := len(ints) + len(strs); n < absent {
 		p.free = p.free[:n]
-		return p.core.slab.AllocN(p.free)
+		return p.core.alloc(p.free)
 	}
 	return err
 }
@@ -218,8 +220,8 @@ func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Value
 	if err := checkFinite("value", values.Data()); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
-	width := t.opt.Width
-	return t.eachStripe(ctx, ids, func(p *portion) error {
+	width, now := t.opt.Width, t.tick()
+	err := t.eachStripe(ctx, ids, func(p *portion) error {
 		if err := t.insert(p); err != nil {
 			return err
 		}
@@ -229,8 +231,13 @@ func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Value
 			copy(row, values.Data()[int(p.at[j])*width:])
 			t.clipNorm(row)
 		}
+		t.used(p, now)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return t.settle()
 }
 
 // bringOne makes row r one of step now, if it remembers its step: an exact
@@ -310,27 +317,33 @@ func (t *Table) Accumulate(ctx context.Context, ids tensor.IDs, values *tensor.V
 	if err := checkFinite("value", values.Data()); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
-	width := t.opt.Width
-	return t.eachStripe(ctx, ids, func(p *portion) error {
+	width, now := t.opt.Width, t.tick()
+	err := t.eachStripe(ctx, ids, func(p *portion) (err error) {
 		for j, i := range p.at {
-			if err := t.accumulate(p.core, &p.keys, j, values.Data()[int(i)*width:][:width], exists[i]); err != nil {
+			if p.rows[j], err = t.accumulate(p.core, &p.keys, j, values.Data()[int(i)*width:][:width], exists[i]); err != nil {
 				return err
 			}
 		}
+		t.used(p, now)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return t.settle()
 }
 
-func (t *Table) accumulate(c *core, k *keyBatch, i int, value []float32, existed bool) error {
+// accumulate returns the row that it wrote, or rowAbsent if it wrote none.
+func (t *Table) accumulate(c *core, k *keyBatch, i int, value []float32, existed bool) (uint32, error) {
 	r := c.index.get(k, i)
 	if (r != rowAbsent) != existed {
-		return nil
+		return rowAbsent, nil
 	}
 	now := t.step.Load()
 	if !existed {
 		var err error
 		if r, err = t.rowFor(c, k, i, now); err != nil {
-			return err
+			return rowAbsent, err
 		}
 		copy(c.row(r), value)
 	} else {
@@ -341,7 +354,7 @@ func (t *Table) accumulate(c *core, k *keyBatch, i int, value []float32, existed
 		}
 	}
 	t.clipNorm(c.row(r)[:t.opt.Width])
-	return nil
+	return r, nil
 }
 
 // Remove takes keys and their rows, with the optimiser's state, out of a

@@ -53,6 +53,8 @@ type TableOptions struct {
 	// MaxRows bounds the number of rows of a dynamic table; one more is an
 	// error. Default: what the address space holds, at most 2^32-3.
 	MaxRows int
+	// Restrict says how the table gives rows up. Default: it does not.
+	Restrict Restrict
 	// Threads bounds the goroutines that one call uses. Default: GOMAXPROCS.
 	Threads int
 }
@@ -149,6 +151,9 @@ func (o *TableOptions) check() error {
 		return bad("Missing", "is unknown. Received: %d", o.Missing)
 	case o.OutOfRange > OutOfRangeLast:
 		return bad("OutOfRange", "is unknown. Received: %d", o.OutOfRange)
+	}
+	if err := o.Restrict.check(o, bad); err != nil {
+		return err
 	}
 	if o.Initializer != nil {
 		if err := initializer.Check(o.Initializer, o.Width); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
-// Save writes the table as a table file (docs/format.md): every row's weights
-// and optimiser state, in ascending order of the keys, so that equal tables
+// Save writes the table as a table file (docs/format.md): every row's weights,
+// optimiser state and score, in ascending order of the keys, so that equal tables
 // give equal bytes. Updates wait until it is written, and so do lookups that
 // meet an update which waits. An update that is under way in another goroutine
 // may be saved in part: to save one step and no other, save between steps.
@@ -56,6 +56,9 @@ func (t *Table) header(c *core) format.Header {
 		Name: t.opt.Name, KeyType: t.opt.KeyType, Width: t.opt.Width, Seed: t.opt.Seed,
 		Step: t.step.Load(), HasLast: c.layout.last >= 0, Rows: int64(c.index.len()),
 	}
+	if c.scores != nil {
+		h.Policy, h.Clock = t.opt.Restrict.Policy.Name(), t.clock.Load()
+	}
 	for _, s := range c.layout.slots {
 		h.Slots = append(h.Slots, format.Slot{Name: s.Name, Width: slotWidth(s, t.opt.Width)})
 	}
@@ -65,7 +68,7 @@ func (t *Table) header(c *core) format.Header {
 // fill copies rows as they lie, not caught up, into a block of a file.
 func (c *core) fill(b *format.Block, keys *keyBatch, rows []uint32) {
 	b.Keys, b.Strings = keys.ints, keys.strs
-	b.Rows, b.Last = b.Rows[:0], b.Last[:0]
+	b.Rows, b.Last, b.Scores = b.Rows[:0], b.Last[:0], b.Scores[:0]
 	for _, r := range rows {
 		row := c.row(r)
 		b.Rows = append(b.Rows, row[:c.layout.state]...)
@@ -73,12 +76,20 @@ func (c *core) fill(b *format.Block, keys *keyBatch, rows []uint32) {
 			b.Last = append(b.Last, c.layout.lastStep(row))
 		}
 	}
+	if c.scores != nil {
+		all := c.scores.view()
+		for _, r := range rows {
+			b.Scores = append(b.Scores, all[r])
+		}
+	}
 }
 
 // Load replaces everything that the table holds by what a table file holds. The
-// file must be of a table of the same key type, width, seed and optimiser
-// state, else ErrMismatch. After an error, of a damaged file too, the table is
-// as it was.
+// file must be of a table of the same key type, width, seed, optimiser state and
+// policy, else ErrMismatch; but where the table has a policy and the file no
+// scores, as before the table had one, each row counts as used once, at the
+// file's step. See [Store.WarmStart] for rows of other tables. After an error,
+// of a damaged file too, the table is as it was.
 func (t *Table) Load(ctx context.Context, r io.Reader) error {
 	open := func(*Table) (io.ReadCloser, error) { return io.NopCloser(r), nil }
 	return LoadTables(ctx, open, t)
@@ -87,12 +98,23 @@ func (t *Table) Load(ctx context.Context, r io.Reader) error {
 // loading is a core read from a file and not yet put in its table's place.
 type loading struct {
 	table *Table
+	take  taking
 	core  *core // nil once installed or abandoned
 	step  int64
+	clock int64
+	fresh int64 // the score of rows that come without one
+}
+
+// taking says what of a file is taken.
+type taking struct {
+	// warm takes rows of another table: their first values were others.
+	warm bool
+	// weights takes weights alone: no state, scores or step.
+	weights bool
 }
 
 // read reads a file to its end.
-func (t *Table) read(ctx context.Context, r io.Reader) (*loading, error) {
+func (t *Table) read(ctx context.Context, r io.Reader, take taking) (*loading, error) {
 	file, err := format.NewTableReader(bufio.NewReaderSize(r, 1<<16))
 	if err != nil {
 		return nil, err
@@ -105,11 +127,31 @@ func (t *Table) read(ctx context.Context, r io.Reader) (*loading, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.readRows(ctx, c, file); err != nil {
+	l := &loading{table: t, take: take, core: c}
+	l.times(file.Header())
+	if err := l.readRows(ctx, file); err != nil {
 		c.discard()
 		return nil, err
 	}
-	return &loading{table: t, core: c, step: file.Header().Step}, nil
+	return l, nil
+}
+
+// times says when the rows of a file are from: without their state they are new.
+func (l *loading) times(h format.Header) {
+	t := l.table
+	l.step, l.clock = h.Step, h.Clock
+	if l.take.weights {
+		l.step, l.clock = t.step.Load(), t.clock.Load()
+	}
+	if l.core.scores == nil || h.Policy != "" && !l.take.weights {
+		return
+	}
+	if !l.take.weights {
+		l.clock = h.Step
+	}
+	var one [1]int64
+	t.opt.Restrict.Policy.Use(one[:], l.clock)
+	l.fresh = one[0]
 }
 
 func (l *loading) abandon() {
@@ -147,13 +189,14 @@ func (l *loading) install() error {
 	}
 	t.swap(l.core)
 	t.SetStep(l.step)
+	t.clock.Store(l.clock)
 	l.core = nil
 	return nil
 }
 
-func (t *Table) readRows(ctx context.Context, c *core, file *format.TableReader) error {
-	h := file.Header()
-	if err := t.fits(c, h); err != nil {
+func (l *loading) readRows(ctx context.Context, file *format.TableReader) error {
+	t, c, h := l.table, l.core, file.Header()
+	if err := t.fits(c, h, l.take); err != nil {
 		return err
 	}
 	if err := t.fillStatic(c); err != nil {
@@ -172,7 +215,7 @@ func (t *Table) readRows(ctx context.Context, c *core, file *format.TableReader)
 		if err != nil {
 			return err
 		}
-		if err := t.addBlock(c, h, b, seen); err != nil {
+		if err := l.addBlock(h, b, seen); err != nil {
 			return err
 		}
 		n += b.Len()
@@ -183,9 +226,10 @@ func (t *Table) readRows(ctx context.Context, c *core, file *format.TableReader)
 	return nil
 }
 
-// addBlock adds the rows of a block to a core that nobody else sees yet. seen
-// notes those of a static table.
-func (t *Table) addBlock(c *core, h format.Header, b *format.Block, seen []bool) error {
+// addBlock adds the rows of a block to the core, which nobody else sees yet.
+// seen notes those of a static table.
+func (l *loading) addBlock(h format.Header, b *format.Block, seen []bool) error {
+	t, c := l.table, l.core
 	keys := keyBatch{ints: b.Keys, strs: b.Strings, hashes: make([]uint64, b.Len())}
 	if h.KeyType == tensor.String && keys.strs == nil {
 		keys.strs = []string{}
@@ -203,13 +247,34 @@ func (t *Table) addBlock(c *core, h format.Header, b *format.Block, seen []bool)
 			}
 			seen[r] = true
 		}
-		row := c.row(r)
-		copy(row, b.Rows[i*stride:(i+1)*stride])
-		if c.layout.last >= 0 && h.HasLast {
-			c.layout.setLastStep(row, b.Last[i])
-		}
+		l.fill(r, b.Rows[i*stride:(i+1)*stride], b, i)
 	}
 	return nil
+}
+
+// fill makes a row of row i of a block, whose numbers are given.
+func (l *loading) fill(r uint32, numbers []float32, b *format.Block, i int) {
+	t, c := l.table, l.core
+	row := c.row(r)
+	if l.take.weights {
+		numbers = numbers[:t.opt.Width]
+		t.begin(&c.layout, row, l.step)
+	}
+	copy(row, numbers)
+	if c.layout.last >= 0 && !l.take.weights {
+		c.layout.setLastStep(row, b.Last[i])
+	}
+	if l.take.warm {
+		t.clipNorm(row[:t.opt.Width])
+	}
+	if c.scores == nil {
+		return
+	}
+	score := l.fresh
+	if len(b.Scores) > 0 && !l.take.weights {
+		score = b.Scores[i]
+	}
+	c.scores.view()[r] = score
 }
 
 // place returns the row of a key, a new one if the core does not hold it.
@@ -221,7 +286,7 @@ func (t *Table) place(c *core, k *keyBatch, i int) (uint32, error) {
 		return 0, fmt.Errorf("%w: the file has row %s, the table's rows are 0 to %d",
 			ErrMismatch, k.format(i, t.opt.KeyType), t.opt.Rows-1)
 	}
-	r, err := c.slab.Alloc()
+	r, err := c.allocOne()
 	if err != nil {
 		return 0, err
 	}
@@ -229,20 +294,25 @@ func (t *Table) place(c *core, k *keyBatch, i int) (uint32, error) {
 }
 
 // fits reports how a file is not one of this table.
-func (t *Table) fits(c *core, h format.Header) error {
+func (t *Table) fits(c *core, h format.Header, take taking) error {
 	want := t.header(c)
 	switch {
 	case h.KeyType != want.KeyType:
 		return fmt.Errorf("%w: the file's keys are %v, the table's %v", ErrMismatch, h.KeyType, want.KeyType)
 	case h.Width != want.Width:
 		return fmt.Errorf("%w: the file's rows are %d wide, the table's %d", ErrMismatch, h.Width, want.Width)
+	case t.opt.Rows > 0 && h.Rows != int64(t.opt.Rows):
+		return fmt.Errorf("%w: the file has %d rows, the table %d", ErrMismatch, h.Rows, t.opt.Rows)
+	case h.Seed != want.Seed && !take.warm:
+		return fmt.Errorf("%w: the file's seed is %d, the table's %d", ErrMismatch, h.Seed, want.Seed)
+	case take.weights:
+		return nil
+	case h.Policy != "" && h.Policy != want.Policy:
+		return fmt.Errorf("%w: the file's rows have scores of policy %q, the table's policy is %q "+
+			"(Store.WarmStart takes rows without their scores)", ErrMismatch, h.Policy, want.Policy)
 	case h.HasLast != want.HasLast:
 		return fmt.Errorf("%w: whether rows remember their last step: the file %v, the table %v "+
 			"(an exact optimizer or a regularizer needs it)", ErrMismatch, h.HasLast, want.HasLast)
-	case h.Seed != want.Seed:
-		return fmt.Errorf("%w: the file's seed is %d, the table's %d", ErrMismatch, h.Seed, want.Seed)
-	case t.opt.Rows > 0 && h.Rows != int64(t.opt.Rows):
-		return fmt.Errorf("%w: the file has %d rows, the table %d", ErrMismatch, h.Rows, t.opt.Rows)
 	case len(h.Slots) != len(want.Slots):
 		return fmt.Errorf("%w: the file has optimizer slots %v, the table %v", ErrMismatch, h.Slots, want.Slots)
 	}

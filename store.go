@@ -86,6 +86,11 @@ func (s *Store) Load(ctx context.Context, meta any, tables ...*Table) (step int6
 // given another optimizer, in the very moment that they are put in place, those
 // before it are loaded.
 func LoadTables(ctx context.Context, open func(*Table) (io.ReadCloser, error), tables ...*Table) error {
+	return loadTables(ctx, open, taking{}, tables)
+}
+
+// loadTables does LoadTables with a part of what is in the files.
+func loadTables(ctx context.Context, open func(*Table) (io.ReadCloser, error), take taking, tables []*Table) error {
 	if err := checkTables(tables); err != nil {
 		return err
 	}
@@ -96,7 +101,7 @@ func LoadTables(ctx context.Context, open func(*Table) (io.ReadCloser, error), t
 		}
 	}()
 	for _, t := range tables {
-		l, err := readTable(ctx, open, t)
+		l, err := readTable(ctx, open, take, t)
 		if err != nil {
 			return fmt.Errorf("load table %q: %w", t.Name(), err)
 		}
@@ -115,12 +120,12 @@ func LoadTables(ctx context.Context, open func(*Table) (io.ReadCloser, error), t
 	return nil
 }
 
-func readTable(ctx context.Context, open func(*Table) (io.ReadCloser, error), t *Table) (*loading, error) {
+func readTable(ctx context.Context, open func(*Table) (io.ReadCloser, error), take taking, t *Table) (*loading, error) {
 	f, err := open(t)
 	if err != nil {
 		return nil, err
 	}
-	l, err := t.read(ctx, f)
+	l, err := t.read(ctx, f, take)
 	if closeErr := f.Close(); err == nil && closeErr != nil {
 		l.abandon()
 		return nil, closeErr
@@ -141,5 +146,7 @@ func TableFile(name string) string {
 			fmt.Fprintf(&b, "%%%02X", c)
 		}
 	}
-	return b.String() + ".table"
+	return b.String() + tableSuffix
 }
+
+const tableSuffix = ".table"

@@ -37,6 +37,11 @@ type Table struct {
 	// freed counts the times that rows were freed. It rises under the lock of
 	// the stripe whose rows are freed.
 	freed atomic.Uint64
+	// clock counts the writes of a table that has a policy: it is the time that
+	// the policy goes by.
+	clock atomic.Int64
+	// evictions counts the times that rows were given up, evicted those rows.
+	evictions, evicted atomic.Int64
 
 	// stripes[s] guards the keys of stripe s in core.index and their rows.
 	// Who holds several took them in ascending order.
@@ -98,8 +103,13 @@ func (t *Table) newCore(o *optim.Optimizer) (*core, error) {
 	if c.slab, err = slab.New(slab.Options{Stride: c.layout.stride, MaxRows: rows}); err != nil {
 		return nil, err
 	}
+	if t.opt.Restrict.Policy != nil {
+		if c.scores, err = newScores(rows); err != nil {
+			return nil, errors.Join(err, c.slab.Close())
+		}
+	}
 	if c.index, err = t.newIndex(); err != nil {
-		return nil, errors.Join(err, c.slab.Close())
+		return nil, errors.Join(err, c.closeRows())
 	}
 	return c, nil
 }
@@ -201,7 +211,8 @@ func (t *Table) length() (int, error) {
 // Stats is what a table takes.
 type Stats struct {
 	Rows int
-	// RowBytes is the memory of rows and their state, IndexBytes that of the key index.
+	// RowBytes is the memory of rows, their state and their scores, IndexBytes
+	// that of the key index.
 	RowBytes, IndexBytes int64
 	// HugePageBytes is how much of the rows the system backs with huge pages now.
 	HugePageBytes int64
@@ -209,6 +220,9 @@ type Stats struct {
 	Stride int
 	// Slots is the optimiser's state beside each row.
 	Slots []optim.Slot
+	// Evictions is the number of times that the table gave rows up since it was
+	// made, Evicted that of the rows.
+	Evictions, Evicted int64
 }
 
 // Stats reports what the table takes at this moment.
@@ -219,10 +233,15 @@ func (t *Table) Stats() Stats {
 	if c == nil {
 		return Stats{}
 	}
-	return Stats{
+	s := Stats{
 		Rows: c.index.len(), RowBytes: c.slab.Bytes(), IndexBytes: c.index.bytes(),
 		HugePageBytes: c.slab.HugePages(), Stride: 4 * c.layout.stride, Slots: slices.Clone(c.layout.slots),
+		Evictions: t.evictions.Load(), Evicted: t.evicted.Load(),
 	}
+	if c.scores != nil {
+		s.RowBytes += c.scores.slab.Bytes()
+	}
+	return s
 }
 
 // SetOptimizer gives the table an optimizer: its rows keep their weights and
@@ -251,8 +270,8 @@ func (t *Table) SetOptimizer(o *optim.Optimizer) error {
 	return nil
 }
 
-// moveRows copies the weights of every row of one core to another. Rows of a
-// table that is exact are caught up first.
+// moveRows copies the weights and the score of every row of one core to another.
+// Rows of a table that is exact are caught up first.
 func (t *Table) moveRows(to, from *core) error {
 	if err := t.allocStatic(to); err != nil {
 		return err
@@ -266,6 +285,9 @@ func (t *Table) moveRows(to, from *core) error {
 		}
 		t.begin(&to.layout, to.row(n), now)
 		copy(to.row(n)[:t.opt.Width], from.row(r))
+		if to.scores != nil {
+			to.scores.view()[n] = from.scores.view()[r]
+		}
 		return nil
 	})
 }
@@ -291,7 +313,14 @@ func (t *Table) Close() error {
 }
 
 func (c *core) close() error {
-	return errors.Join(c.index.close(), c.slab.Close())
+	return errors.Join(c.index.close(), c.closeRows())
+}
+
+func (c *core) closeRows() error {
+	if c.scores == nil {
+		return c.slab.Close()
+	}
+	return errors.Join(c.slab.Close(), c.scores.slab.Close())
 }
 
 // discard closes a core that nobody needs. That the system takes memory back
@@ -372,7 +401,7 @@ func (t *Table) rowFor(c *core, k *keyBatch, i int, step int64) (uint32, error) 
 	if r := c.index.get(k, i); r != rowAbsent {
 		return r, nil
 	}
-	r, err := c.slab.Alloc()
+	r, err := c.allocOne()
 	if err != nil {
 		return 0, err
 	}
