@@ -15,6 +15,7 @@ type copier struct {
 	at     []uint32 // which copy each id of the piece reads
 	all    []uint32 // 0, 1, 2, …: the numbers of the copies
 	last   []int64  // the step that each copy was last brought to
+	state  bool     // copy the optimizer's state too, where weights alone would do
 	seen   rowSet
 }
 
@@ -57,10 +58,10 @@ func (w *copier) rows(t *Table, c *core, rows []uint32) (stride int) {
 }
 
 // begin empties w and returns the stride of the copies to come: whole rows if
-// they are to be caught up, else weights alone.
+// they are to be caught up or are wanted with their state, else weights alone.
 func (w *copier) begin(t *Table, c *core) (stride int) {
 	w.copies, w.at, w.last = w.copies[:0], w.at[:0], w.last[:0]
-	if c.exact {
+	if c.exact || w.state {
 		return c.layout.stride
 	}
 	return c.layout.width

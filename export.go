@@ -27,14 +27,19 @@ const exportRows = 4096
 // it is when it is reached, one that is removed is left out. The caller may use
 // the table between two yields, for writing too.
 func (t *Table) Export(ctx context.Context) iter.Seq2[*Rows, error] {
+	return t.export(ctx, exporter{t: t})
+}
+
+// export yields what e reads.
+func (t *Table) export(ctx context.Context, e exporter) iter.Seq2[*Rows, error] {
 	return func(yield func(*Rows, error) bool) {
 		keys, err := t.sortedKeys()
 		if err != nil {
 			yield(nil, fmt.Errorf("table %q: %w", t.opt.Name, err))
 			return
 		}
-		e := exporter{t: t}
-		for from := 0; from < keys.len(); from += exportRows {
+		e := e // its memory is of this loop over the rows
+		for from := 0; from == 0 || from < keys.len(); from += exportRows {
 			part := keys.slice(from, min(from+exportRows, keys.len()))
 			err := ended(ctx)
 			if err == nil {
@@ -54,6 +59,7 @@ func (t *Table) Export(ctx context.Context) iter.Seq2[*Rows, error] {
 // exporter copies rows out, a part at a time.
 type exporter struct {
 	t      *Table
+	slot   string // what to copy, if copies have the state; else the weights
 	out    Rows
 	rows   []uint32
 	copies copier
@@ -74,12 +80,18 @@ func (e *exporter) read(keys *keyBatch) error {
 	t.core.index.find(keys, e.rows)
 	e.keep(keys)
 	stride := e.copies.rows(t, t.core, e.rows)
-	width := t.opt.Width
-	if err := e.values.Reset(len(e.rows), width); err != nil {
+	at := rowPart{width: t.opt.Width}
+	if e.copies.state {
+		var err error
+		if at, err = t.core.slotAt(e.slot); err != nil {
+			return fmt.Errorf("slot %q: %w", e.slot, err)
+		}
+	}
+	if err := e.values.Reset(len(e.rows), at.width); err != nil {
 		return err
 	}
 	for i := range e.rows {
-		copy(e.values.Data()[i*width:(i+1)*width], e.copies.copies[i*stride:])
+		copy(e.values.Data()[i*at.width:(i+1)*at.width], e.copies.copies[i*stride+at.from:])
 	}
 	ids, err := e.kept.ids(t.opt.KeyType)
 	e.out = Rows{Keys: ids, Values: &e.values}

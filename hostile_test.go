@@ -554,6 +554,7 @@ func TestEverythingAtOnce(t *testing.T) {
 		{Width: 3, Optimizer: adam(true), Regularizer: rowan.Regularizer{L2: 0.01}, MaxNorm: 1},
 		{Width: 3, Optimizer: adam(true), Rows: 300, OutOfRange: rowan.OutOfRangeLast},
 		{Width: 3, Optimizer: sgd(0.1), KeyType: tensor.String},
+		{Width: 3, Optimizer: adam(true), Restrict: rowan.Restrict{Policy: rowan.TimestampPolicy{}, Keep: 100, Trigger: 150}},
 	} {
 		everythingAtOnce(t, o)
 	}
@@ -616,6 +617,21 @@ func everythingAtOnce(t *testing.T, o rowan.TableOptions) {
 			table.Stats()
 			table.Options()
 			return nil
+		},
+		func(i int) error {
+			for _, s := range table.Slots() {
+				if _, _, err := table.LookupSlot(ctx, s.Name, at(i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		func(i int) error {
+			if o.Restrict.Policy == nil {
+				return nil
+			}
+			_, restricted := table.Restrict(ctx, 50, 60)
+			return errors.Join(restricted, table.Touch(ctx, at(i)))
 		},
 	}
 	var wait sync.WaitGroup

@@ -286,10 +286,17 @@ func (t *Table) checkKeys(ids tensor.IDs) error {
 			return err
 		}
 	}
+	return t.inRange(&k, ids.KeyType())
+}
+
+// inRange reports the first id that is no row of a static table.
+func (t *Table) inRange(k *keyBatch, kind tensor.KeyType) error {
+	if t.opt.Rows == 0 {
+		return nil
+	}
 	for i, id := range k.ints {
 		if id >= uint64(t.opt.Rows) {
-			return fmt.Errorf("%w: id %s at position %d is not in [0, %d)",
-				ErrOutOfRange, k.format(i, ids.KeyType()), i, t.opt.Rows)
+			return fmt.Errorf("%w: id %s at position %d is not in [0, %d)", ErrOutOfRange, k.format(i, kind), i, t.opt.Rows)
 		}
 	}
 	return nil
