@@ -98,6 +98,17 @@ func TestNoContext(t *testing.T) {
 	for _, err := range table.Export(none) {
 		is(t, "export", err, rowan.ErrOptions)
 	}
+	for _, err := range table.ExportSlot(none, "momentum") {
+		is(t, "export of a slot", err, rowan.ErrOptions)
+	}
+	_, _, err = table.LookupSlot(none, "momentum", many)
+	is(t, "lookup of a slot", err, rowan.ErrOptions)
+	bounded := newTable(t, rowan.TableOptions{Width: 1, Restrict: rowan.Restrict{Policy: rowan.FrequencyPolicy{}}})
+	_, err = bounded.Restrict(none, 0, 0)
+	is(t, "restrict", err, rowan.ErrOptions)
+	is(t, "touch", bounded.Touch(none, many), rowan.ErrOptions)
+	_, _, err = bounded.Scores(none, many)
+	is(t, "scores", err, rowan.ErrOptions)
 }
 
 // TestNilTables: a nil table among those to save or load is an error.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/rowan-embeddings/rowan/internal/format"
 	"github.com/rowan-embeddings/rowan/tensor"
@@ -103,6 +104,9 @@ type loading struct {
 	step  int64
 	clock int64
 	fresh int64 // the score of rows that come without one
+	// until is the step that rows are caught up to before their state is left
+	// behind; 0 where they are not.
+	until int64
 }
 
 // taking says what of a file is taken.
@@ -142,6 +146,9 @@ func (l *loading) times(h format.Header) {
 	l.step, l.clock = h.Step, h.Clock
 	if l.take.weights {
 		l.step, l.clock = t.step.Load(), t.clock.Load()
+		if l.core.exact && h.HasLast && slices.Equal(h.Slots, t.header(l.core).Slots) {
+			l.until = h.Step
+		}
 	}
 	if l.core.scores == nil || h.Policy != "" && !l.take.weights {
 		return
@@ -256,6 +263,11 @@ func (l *loading) addBlock(h format.Header, b *format.Block, seen []bool) error 
 func (l *loading) fill(r uint32, numbers []float32, b *format.Block, i int) {
 	t, c := l.table, l.core
 	row := c.row(r)
+	if l.until > 0 {
+		copy(row, numbers)
+		t.catchUp(c, c.slab.Data(), []uint32{r}, []int64{b.Last[i]}, l.until)
+		numbers = row
+	}
 	if l.take.weights {
 		numbers = numbers[:t.opt.Width]
 		t.begin(&c.layout, row, l.step)
@@ -313,13 +325,8 @@ func (t *Table) fits(c *core, h format.Header, take taking) error {
 	case h.HasLast != want.HasLast:
 		return fmt.Errorf("%w: whether rows remember their last step: the file %v, the table %v "+
 			"(an exact optimizer or a regularizer needs it)", ErrMismatch, h.HasLast, want.HasLast)
-	case len(h.Slots) != len(want.Slots):
+	case !slices.Equal(h.Slots, want.Slots):
 		return fmt.Errorf("%w: the file has optimizer slots %v, the table %v", ErrMismatch, h.Slots, want.Slots)
-	}
-	for i, s := range h.Slots {
-		if s != want.Slots[i] {
-			return fmt.Errorf("%w: the file has optimizer slots %v, the table %v", ErrMismatch, h.Slots, want.Slots)
-		}
 	}
 	return nil
 }
