@@ -109,25 +109,39 @@ type Eviction struct {
 	Left int
 }
 
-// check reports the first field that does not make sense in a table of options o.
-func (r *Restrict) check(o *TableOptions, bad func(field, format string, args ...any) error) error {
+// Validate reports the first field that no table takes, as ErrOptions.
+func (r Restrict) Validate() error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("%w: Restrict.%s", ErrOptions, fmt.Sprintf(format, args...))
+	}
 	switch {
 	case r.Policy == nil && (r.Keep != 0 || r.Trigger != 0 || r.Evicted != nil):
-		return bad("Restrict.Policy", "must say which rows go first: see TimestampPolicy and FrequencyPolicy")
+		return bad("Policy must say which rows go first: see TimestampPolicy and FrequencyPolicy")
 	case r.Policy == nil:
 		return nil
+	case r.Keep < 0:
+		return bad("Keep must not be negative. Received: Keep=%d", r.Keep)
+	case r.Trigger != 0 && (r.Trigger < r.Keep || r.Keep == 0):
+		return bad("Trigger must be at least Keep, and 0 without it. Received: Trigger=%d, Keep=%d", r.Trigger, r.Keep)
+	}
+	if name := r.Policy.Name(); name == "" || len(name) > maxPolicyName || !utf8.ValidString(name) {
+		return bad("Policy must have a name of 1 to %d bytes of UTF-8. Received: %.40q", maxPolicyName, name)
+	}
+	return nil
+}
+
+// check reports what does not make sense in a table of options o.
+func (r *Restrict) check(o *TableOptions, bad func(field, format string, args ...any) error) error {
+	switch {
+	case r.Policy == nil:
 	case o.Rows > 0:
 		return bad("Restrict", "needs a dynamic table. Received: Rows=%d", o.Rows)
-	case r.Keep < 0:
-		return bad("Restrict.Keep", "must not be negative. Received: Keep=%d", r.Keep)
-	case r.Trigger != 0 && (r.Trigger < r.Keep || r.Keep == 0):
-		return bad("Restrict.Trigger", "must be at least Keep, and 0 without it. Received: Trigger=%d, Keep=%d", r.Trigger, r.Keep)
 	case r.Keep > 0 && o.MaxRows > 0 && o.MaxRows <= r.trigger():
 		return bad("MaxRows", "must leave room above %d rows for those that a step adds before others are given up, or be 0. Received: MaxRows=%d",
 			r.trigger(), o.MaxRows)
 	}
-	if name := r.Policy.Name(); name == "" || len(name) > maxPolicyName || !utf8.ValidString(name) {
-		return bad("Restrict.Policy", "must have a name of 1 to %d bytes of UTF-8. Received: %.40q", maxPolicyName, name)
+	if err := r.Validate(); err != nil {
+		return fmt.Errorf("table %q: %w", o.Name, err)
 	}
 	return nil
 }

@@ -22,8 +22,10 @@ func configured(t testing.TB) []layer.Layer {
 			Constraint: layer.MaxNorm{Max: 2, Axis: 1}, MaskZero: true, InputLength: []int{3, -1}, OutOfRange: rowan.OutOfRangeZeros, Padding: new(int64(3))}),
 		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Combiner: rowan.SqrtN}),
 		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.String, Combiner: "mean",
-			Pool: rowan.Mean, Initializer: initializer.Zeros{}, WithoutUnique: true, InitCapacity: 77, MaxNorm: 1.1, Regularizer: layer.L1(0.5), PaddingString: new(""), Missing: rowan.MissingZeros})),
-		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.Uint64, Padding: new(int64(-1))})),
+			Pool: rowan.Mean, Initializer: initializer.Zeros{}, WithoutUnique: true, InitCapacity: 77, MaxNorm: 1.1, Regularizer: layer.L1(0.5), PaddingString: new(""), Missing: rowan.MissingZeros,
+			RestrictPolicy: rowan.Restrict{Policy: rowan.FrequencyPolicy{}, Keep: 50, Trigger: 60}})),
+		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.Uint64, Padding: new(int64(-1)),
+			RestrictPolicy: rowan.Restrict{Policy: rowan.TimestampPolicy{}}})),
 		newDense(t, 3, layer.DenseOptions{Options: o, Activation: "relu", NoBias: true, Kernel: weight, Bias: layer.WeightOptions{Constraint: layer.NonNeg{}}}),
 		must[*layer.Activation](t)(layer.NewActivation("gelu", o)),
 		must[*layer.Dropout](t)(layer.NewDropout(0.25, o)),
@@ -141,6 +143,10 @@ func TestConfigRefusals(t *testing.T) {
 		{"Embedding", layer.Config{"input_dim": 3, "output_dim": 2, "input_lengths": 4}, `did you mean "input_length"?`},
 		{"Embedding", layer.Config{"input_dim": 3, "output_dim": 2, "combiner": "median"}, "sqrtn"},
 		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "key_dtype": "float"}, "int64"},
+		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "restrict_policy": "lru"}, `"restrict_policy" must be timestamp or frequency`},
+		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "restrict_policy": 7}, "a class_name and a config"},
+		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "restrict_policy": map[string]any{"class_name": "frequency", "config": map[string]any{"keeep": 3}}}, `did you mean "keep"?`},
+		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "restrict_policy": map[string]any{"class_name": "frequency", "config": map[string]any{"keep": 3, "trigger": 2}}}, "Trigger=2"},
 		{"Dot", layer.Config{"axes": []any{1.0, 2.0, 3.0}}, "one or two"},
 	} {
 		if _, err := layer.FromConfig(c.class, c.config); err == nil || !strings.Contains(err.Error(), c.says) {

@@ -96,7 +96,7 @@ func TestConstructorRefusals(t *testing.T) {
 		"combiner":       first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{Combiner: "median"})),
 		"devices":        first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{Devices: []string{"redis://h"}})),
 		"bp_v2":          first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{BPV2: true})),
-		"restrict":       first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{RestrictPolicy: "lru"})),
+		"restrict":       first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{RestrictPolicy: rowan.Restrict{Keep: 3}})),
 		"partitioner":    first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{Partitioner: func(tensor.IDs, int) []int { return nil }})),
 		"kv_creator":     first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{KVCreator: "x"})),
 		"padding id":     first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{PaddingString: new("x")})),

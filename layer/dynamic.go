@@ -48,6 +48,11 @@ type DynamicOptions struct {
 	Missing rowan.Missing
 	// Optimizer trains the table. Default: the model's.
 	Optimizer *optim.Optimizer
+	// RestrictPolicy bounds the table: rows that go first by the policy are given
+	// up, with their optimizer's state, when there are more than it may keep, or
+	// on call of the table's Restrict. A config holds all of it but the call-back;
+	// it reads the policies of package rowan, by name. Default: none.
+	RestrictPolicy rowan.Restrict
 
 	// Devices are the row stores by URL. Only one in memory, the default,
 	// exists; others are ErrUnsupported.
@@ -55,8 +60,6 @@ type DynamicOptions struct {
 	// BPV2 writes differences instead of rows, so that several workers add up.
 	// ErrUnsupported: one process trains a table.
 	BPV2 bool
-	// RestrictPolicy bounds the table by evicting rows. ErrUnsupported.
-	RestrictPolicy string
 	// Partitioner sends keys to devices. ErrUnsupported: there is one device.
 	Partitioner func(keys tensor.IDs, parts int) []int
 	// KVCreator selects the row store. ErrUnsupported: see Devices.
@@ -76,7 +79,7 @@ func (o *DynamicOptions) check() error {
 		set  bool
 	}{
 		{"devices", len(o.Devices) > 1 || len(o.Devices) == 1 && o.Devices[0] != "memory:"},
-		{"bp_v2", o.BPV2}, {"restrict_policy", o.RestrictPolicy != ""}, {"partitioner", o.Partitioner != nil},
+		{"bp_v2", o.BPV2}, {"partitioner", o.Partitioner != nil},
 		{"kv_creator", o.KVCreator != ""}, {"distribute_strategy", o.DistributeStrategy != ""},
 		{"keep_distribution", o.KeepDistribution}, {"short_file_name", o.ShortFileName},
 	}
@@ -114,6 +117,9 @@ func NewDynamicEmbedding(size int, o DynamicOptions) (*DynamicEmbedding, error) 
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	if err := o.RestrictPolicy.Validate(); err != nil {
+		return nil, fmt.Errorf("%w: DynamicEmbedding: restrict_policy: %w", ErrArgument, err)
+	}
 	if o.Combiner == "" {
 		o.Combiner = "sum"
 	}
@@ -132,7 +138,7 @@ func (l *DynamicEmbedding) Build(...Shape) (err error) {
 		Name: l.Name(), Width: l.size, KeyType: l.o.KeyType, Initializer: l.o.Initializer,
 		Seed: l.scope.seed, Optimizer: l.o.Optimizer, MaxNorm: l.o.MaxNorm,
 		InitialCapacity: l.o.InitCapacity, Missing: l.o.Missing,
-		Regularizer: rowan.Regularizer(l.o.Regularizer), Padding: l.o.padding(),
+		Regularizer: rowan.Regularizer(l.o.Regularizer), Padding: l.o.padding(), Restrict: l.o.RestrictPolicy,
 	})
 	if err != nil {
 		return err
@@ -195,6 +201,7 @@ func (l *DynamicEmbedding) Config() Config {
 		"initializer": initializerConfig(l.o.Initializer), "with_unique": !l.o.WithoutUnique,
 		"init_capacity": l.o.InitCapacity, "max_norm": widen(l.o.MaxNorm), "missing": int(l.o.Missing),
 		"regularizer": l.o.Regularizer.config(), "padding": pointerConfig(l.o.Padding), "padding_string": pointerConfig(l.o.PaddingString),
+		"restrict_policy": restrictConfig(l.o.RestrictPolicy),
 	})
 }
 
@@ -204,7 +211,7 @@ func dynamicFromConfig(c Config) (Layer, error) {
 	o := DynamicOptions{Options: r.options(), Combiner: r.text("combiner"), Pool: r.combiner("pool"),
 		Initializer: r.initializer("initializer"), WithoutUnique: r.off("with_unique"),
 		InitCapacity: r.int("init_capacity"), MaxNorm: float32(r.number("max_norm")), Missing: rowan.Missing(r.int("missing")),
-		Regularizer: r.regularizer("regularizer"), Padding: r.id("padding")}
+		Regularizer: r.regularizer("regularizer"), Padding: r.id("padding"), RestrictPolicy: r.restrict("restrict_policy")}
 	if _, ok := r.get("padding_string"); ok {
 		s := r.text("padding_string")
 		o.PaddingString = &s
