@@ -267,7 +267,13 @@ type scored struct {
 
 // before reports by a number below 0 that a goes before b.
 func (a scored) before(b scored) int {
-	return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.number, b.number), cmp.Compare(a.text, b.text))
+	switch {
+	case a.score != b.score:
+		return cmp.Compare(a.score, b.score)
+	case a.number != b.number:
+		return cmp.Compare(a.number, b.number)
+	}
+	return cmp.Compare(a.text, b.text)
 }
 
 // lowest returns the n rows that go first, the first of them first. It reads the

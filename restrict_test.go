@@ -694,3 +694,80 @@ func (m *scoreModel[K]) compare() {
 		}
 	}
 }
+
+// BenchmarkRestrict evicts a hundredth of a million rows, and trains a batch in
+// a table with and without a policy.
+func BenchmarkRestrict(b *testing.B) {
+	const n = 1_000_000
+	keys := make([]int64, n+n/100)
+	for i := range keys {
+		keys[i] = int64(i) * 1_000_003
+	}
+	for _, p := range []rowan.RestrictPolicy{rowan.TimestampPolicy{}, nil} {
+		table := newTable(b, rowan.TableOptions{Width: 32, Optimizer: sgd(1), Restrict: rowan.Restrict{Policy: p}})
+		fill := func() {
+			if err := table.Upsert(ctx, dense(b, keys), tensor.ZeroValues(len(keys), 32)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		fill()
+		if p != nil {
+			b.Run("evict", func(b *testing.B) {
+				for b.Loop() {
+					if _, err := table.Restrict(ctx, n, 0); err != nil {
+						b.Fatal(err)
+					}
+					b.StopTimer()
+					fill()
+					b.StartTimer()
+				}
+			})
+		}
+		b.Run(fmt.Sprintf("train/policy=%v", p != nil), func(b *testing.B) {
+			var l rowan.Lookup
+			g, grad := table.NewGradients(), tensor.ZeroValues(10_000, 32)
+			for i := 0; b.Loop(); i++ {
+				g.Reset()
+				batch := dense(b, keys[i%100*10_000:][:10_000])
+				if err := errors.Join(table.LookupInto(ctx, &l, batch, rowan.LookupOptions{Training: true}), g.Add(&l, grad), table.Apply(ctx, g, rowan.Step{})); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// TestCapacityIsKept: the room that InitialCapacity makes is there again after
+// the table is cleared, loaded or given another optimizer, and eviction keeps it.
+func TestCapacityIsKept(t *testing.T) {
+	const n = 100_000
+	table := newTable(t, rowan.TableOptions{Width: 1, InitialCapacity: n, Restrict: rowan.Restrict{Policy: rowan.TimestampPolicy{}}})
+	room := table.Stats().IndexBytes
+	if small := newTable(t, rowan.TableOptions{Width: 1}).Stats().IndexBytes; room < 4*small {
+		t.Fatalf("an index for %d keys has %d bytes, one for none %d", n, room, small)
+	}
+	keys := make([]int64, n)
+	for i := range keys {
+		keys[i] = int64(i) * 7
+	}
+	fill := func() error { return table.Upsert(ctx, dense(t, keys), tensor.ZeroValues(n, 1)) }
+	for _, c := range []struct {
+		what string
+		do   func() error
+	}{
+		{"full", fill},
+		{"evicted", func() error { _, err := table.Restrict(ctx, 10, 0); return err }},
+		{"full again", fill},
+		{"loaded", func() error { return table.Load(ctx, bytes.NewReader(saved(t, table))) }},
+		{"another optimizer", func() error { return table.SetOptimizer(sgd(1)) }},
+		{"cleared", func() error { return table.Clear(ctx) }},
+		{"full after that", fill},
+	} {
+		if err := c.do(); err != nil {
+			t.Fatal(err)
+		}
+		if got := table.Stats().IndexBytes; got != room {
+			t.Errorf("%s: the index has %d bytes, %d at first", c.what, got, room)
+		}
+	}
+}
