@@ -31,4 +31,12 @@
 // The first values of a row are a function of (seed, table name, key). Bags are
 // summed in bag order, gradients of a row in the order of the batch. No result
 // depends on the number of threads, on row numbers or on map order.
+//
+// # Eviction
+//
+// A table grows until MaxRows, where one row more is an error, unless
+// [TableOptions].Restrict names a [RestrictPolicy]: then each row carries a
+// score, and those with the lowest go, with their state, on call of
+// [Table.Restrict] or after a write that brings the table over its trigger.
+// Scores are saved; a call-back and [Stats] tell of every eviction.
 package rowan
