@@ -25,8 +25,8 @@ func graphCases(t testing.TB) []graphCase {
 		cases = append(cases, graphCase{name, l, in})
 	}
 	for _, a := range layer.ActivationNames() {
-		add("Dense "+a, newDense(t, 3, layer.DenseOptions{Activation: a}), floats(t, 2, 4))
-		add("Activation "+a, must[*layer.Activation](t)(layer.NewActivation(a, layer.Options{})), floats(t, 2, 5))
+		add("Dense "+a, newDense(t, 4, layer.DenseOptions{Activation: a}), floats(t, 2, 4))
+		add("Activation "+a, must[*layer.Activation](t)(layer.NewActivation(a, layer.Options{})), floats(t, 2, 4))
 	}
 	add("Dense on a sequence", newDense(t, 2, layer.DenseOptions{NoBias: true}), floats(t, 2, 3, 4))
 	add("Dense penalties", newDense(t, 2, layer.DenseOptions{

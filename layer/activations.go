@@ -1,0 +1,150 @@
+package layer
+
+import (
+	"math"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// activations are Keras' functions by name: those of Keras 3, with its values
+// for arguments that a name cannot give, and the two names that it knows beside
+// (swish, hard_swish). Its threshold is missing: without its two arguments it
+// fails there too.
+var activations = map[string]func(*graph.Node) *graph.Node{
+	"linear":         func(x *graph.Node) *graph.Node { return x },
+	"relu":           relu,
+	"relu6":          relu6,
+	"leaky_relu":     func(x *graph.Node) *graph.Node { return graph.Add(relu(x), graph.MulScalar(negative(x), 0.2)) },
+	"sigmoid":        graph.Sigmoid,
+	"hard_sigmoid":   hardSigmoid,
+	"log_sigmoid":    func(x *graph.Node) *graph.Node { return graph.Neg(softplus(graph.Neg(x))) },
+	"sparse_sigmoid": func(x *graph.Node) *graph.Node { return graph.MulScalar(graph.AddScalar(hardTanh(x), 1), 0.5) },
+	"tanh":           graph.Tanh,
+	"hard_tanh":      hardTanh,
+	"tanh_shrink":    func(x *graph.Node) *graph.Node { return graph.Sub(x, graph.Tanh(x)) },
+	"hard_shrink":    func(x *graph.Node) *graph.Node { return outside(x, x) },
+	"soft_shrink":    softShrink,
+	"softmax":        func(x *graph.Node) *graph.Node { return graph.Softmax(x, -1) },
+	"log_softmax":    func(x *graph.Node) *graph.Node { return graph.LogSoftmax(x, -1) },
+	"sparsemax":      sparsemax,
+	"softplus":       softplus,
+	"sparse_plus":    sparsePlus,
+	"squareplus":     squareplus,
+	"softsign":       func(x *graph.Node) *graph.Node { return graph.Div(x, graph.AddScalar(abs(x), 1)) },
+	"exponential":    graph.Exp,
+	"elu":            elu,
+	"celu":           elu, // the same where alpha is 1, Keras' default
+	"selu":           selu,
+	"silu":           silu,
+	"swish":          silu,
+	"hard_silu":      hardSilu,
+	"hard_swish":     hardSilu,
+	"gelu":           gelu,
+	"glu":            glu,
+	"mish":           func(x *graph.Node) *graph.Node { return graph.Mul(x, graph.Tanh(softplus(x))) },
+}
+
+// relu has gradient 0 at 0, as Keras' has.
+func relu(x *graph.Node) *graph.Node {
+	return graph.Where(graph.GreaterThan(x, graph.ScalarZero(x.Graph(), x.DType())), x, graph.ZerosLike(x))
+}
+
+// softplus is log(1 + exp(x)), without overflow: max(x, 0) + log(1 + exp(-|x|)).
+// Maximum and absolute value are written as products with constant factors,
+// so that the gradient at 0 is sigmoid(0), where a kinked form has another.
+func softplus(x *graph.Node) *graph.Node {
+	positive := graph.GreaterOrEqual(x, graph.ScalarZero(x.Graph(), x.DType()))
+	step := graph.ConvertDType(positive, x.DType()) // 1 or 0, constant
+	sign := graph.AddScalar(graph.MulScalar(step, 2), -1)
+	return graph.Add(graph.Mul(x, step), graph.Log1P(graph.Exp(graph.Neg(graph.Mul(x, sign)))))
+}
+
+// abs is |x| with gradient 0 at 0, as Keras has; the engine's own has 1.
+func abs(x *graph.Node) *graph.Node { return graph.Mul(x, graph.StopGradient(graph.Sign(x))) }
+
+// elu is x above 0, exp(x)-1 below; the exponential sees no positive number,
+// whose overflow would make a NaN of the gradient.
+func elu(x *graph.Node) *graph.Node {
+	return graph.AddScalar(graph.Add(relu(x), graph.Exp(negative(x))), -1)
+}
+
+// negative is x below 0, else 0.
+func negative(x *graph.Node) *graph.Node { return graph.Sub(x, relu(x)) }
+
+// selu is elu with the two constants that keep mean 0 and variance 1
+// (Klambauer et al. 2017).
+func selu(x *graph.Node) *graph.Node {
+	const alpha, scale = 1.6732632423543772, 1.0507009873554805
+	low := graph.AddScalar(graph.Exp(negative(x)), -1)
+	return graph.MulScalar(graph.Add(relu(x), graph.MulScalar(low, alpha)), scale)
+}
+
+func silu(x *graph.Node) *graph.Node { return graph.Mul(x, graph.Sigmoid(x)) }
+
+// relu6 is relu, cut at 6, with gradient 0 where it is cut.
+func relu6(x *graph.Node) *graph.Node { return graph.MinScalar(relu(x), 6) }
+
+func hardSigmoid(x *graph.Node) *graph.Node {
+	return graph.DivScalar(relu6(graph.AddScalar(x, 3)), 6)
+}
+
+func hardSilu(x *graph.Node) *graph.Node { return graph.Mul(x, hardSigmoid(x)) }
+
+// hardTanh is x, cut at -1 and 1.
+func hardTanh(x *graph.Node) *graph.Node { return graph.ClipScalar(x, -1, 1) }
+
+// shrink is the threshold of Keras' hard_shrink and soft_shrink.
+const shrink = 0.5
+
+// outside is y where |x| is above the threshold, else 0.
+func outside(x, y *graph.Node) *graph.Node {
+	far := graph.GreaterThan(abs(x), graph.Scalar(x.Graph(), x.DType(), shrink))
+	return graph.Where(far, y, graph.ZerosLike(y))
+}
+
+// softShrink is x, nearer to 0 by the threshold.
+func softShrink(x *graph.Node) *graph.Node {
+	step := graph.MulScalar(graph.StopGradient(graph.Sign(x)), shrink)
+	return outside(x, graph.Sub(x, step))
+}
+
+// sparsePlus is 0 up to -1, x from 1, and between them the parabola (x+1)²/4
+// that touches both. Above 1 the cut adds what the parabola lacks.
+func sparsePlus(x *graph.Node) *graph.Node {
+	middle := graph.MulScalar(graph.Square(graph.AddScalar(hardTanh(x), 1)), 0.25)
+	return graph.Add(middle, relu(graph.AddScalar(x, -1)))
+}
+
+// squareplus is (x + √(x²+4))/2.
+func squareplus(x *graph.Node) *graph.Node {
+	return graph.MulScalar(graph.Add(x, graph.Sqrt(graph.AddScalar(graph.Square(x), 4))), 0.5)
+}
+
+// sparsemax is the distribution nearest to x along the last dimension (Martins
+// and Astudillo 2016): max(x - τ, 0), with τ such that it sums to 1.
+//
+// An entry counts where Σ_j max(x_j - x_i, 0) < 1. So no sorting is needed, and
+// τ is the sum of the entries that count, less 1, over their number.
+func sparsemax(x *graph.Node) *graph.Node {
+	value := graph.StopGradient(x)
+	above := relu(graph.Sub(graph.InsertAxes(value, -2), graph.InsertAxes(value, -1))) // [i, j] is x_j - x_i
+	lost := graph.ReduceSum(above, -1)
+	counts := asFloat(graph.LessThan(lost, graph.ScalarOne(x.Graph(), x.DType())))
+	n := graph.ReduceAndKeep(counts, graph.ReduceSum, -1)
+	sum := graph.ReduceAndKeep(graph.Mul(x, counts), graph.ReduceSum, -1)
+	return graph.Mul(graph.Sub(x, graph.Div(graph.AddScalar(sum, -1), n)), counts)
+}
+
+// glu is the first half of the last dimension times the sigmoid of the second.
+func glu(x *graph.Node) *graph.Node {
+	n := x.Shape().Dimensions[x.Rank()-1]
+	if n%2 != 0 {
+		graphPanic("%w: glu halves the last dimension, which must be even. Received an input of shape %v", ErrShape, x.Shape().Dimensions)
+	}
+	half := graph.Split(x, -1, 2)
+	return graph.Mul(half[0], graph.Sigmoid(half[1]))
+}
+
+func gelu(x *graph.Node) *graph.Node {
+	return graph.Mul(x, graph.MulScalar(graph.AddScalar(graph.Erf(graph.DivScalar(x, math.Sqrt2)), 1), 0.5))
+}
