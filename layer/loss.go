@@ -1,7 +1,6 @@
 package layer
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
@@ -11,35 +10,6 @@ import (
 // Loss computes the loss of every example (and time step): it reduces the last
 // dimension, so labels and predictions of shape (batch, n) give (batch).
 type Loss func(truth, prediction *graph.Node) *graph.Node
-
-// lossNames maps Keras' names to losses.
-var lossNames = map[string]Loss{
-	"mse": MeanSquaredError, "mean_squared_error": MeanSquaredError,
-	"mae": MeanAbsoluteError, "mean_absolute_error": MeanAbsoluteError,
-	"binary_crossentropy":             BinaryCrossentropy,
-	"binary_crossentropy_from_logits": BinaryCrossentropyFromLogits,
-	"categorical_crossentropy":        CategoricalCrossentropy,
-	"sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
-}
-
-// LossByName returns the loss that Keras knows by this name.
-func LossByName(name string) (Loss, error) {
-	l, ok := lossNames[name]
-	if !ok {
-		return nil, fmt.Errorf("%w: unknown loss %q: use one of %v", ErrArgument, name, LossNames())
-	}
-	return l, nil
-}
-
-// LossNames returns the names that LossByName knows, sorted.
-func LossNames() []string {
-	var names []string
-	for n := range lossNames {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
-}
 
 // MeanSquaredError is the mean of (prediction - truth)² over the last dimension.
 func MeanSquaredError(truth, prediction *graph.Node) *graph.Node {
@@ -62,10 +32,15 @@ func BinaryCrossentropy(truth, prediction *graph.Node) *graph.Node {
 	if logits := behind(prediction, graph.NodeTypeLogistic); logits != nil {
 		return BinaryCrossentropyFromLogits(truth, logits)
 	}
+	return lastMean(crossentropy(truth, prediction))
+}
+
+// crossentropy is the binary one, number by number.
+func crossentropy(truth, prediction *graph.Node) *graph.Node {
 	p := graph.ClipScalar(prediction, clipEpsilon, 1-clipEpsilon)
 	yes := graph.Mul(truth, graph.Log(p))
 	no := graph.Mul(graph.OneMinus(truth), graph.Log(graph.OneMinus(p)))
-	return lastMean(graph.Neg(graph.Add(yes, no)))
+	return graph.Neg(graph.Add(yes, no))
 }
 
 // clipEpsilon is Keras' epsilon.
@@ -92,6 +67,11 @@ func CategoricalCrossentropy(truth, prediction *graph.Node) *graph.Node {
 // dimension, or with a last dimension of 1. A number that is no class adds nothing, and NaN
 // makes the loss NaN.
 func SparseCategoricalCrossentropy(truth, prediction *graph.Node) *graph.Node {
+	return CategoricalCrossentropy(oneHot(truth, prediction), prediction)
+}
+
+// oneHot turns class numbers into distributions of the prediction's shape.
+func oneHot(truth, prediction *graph.Node) *graph.Node {
 	dims := prediction.Shape().Dimensions
 	outer, classes := dims[:len(dims)-1], dims[len(dims)-1]
 	if truth.Rank() == len(dims) {
@@ -100,11 +80,11 @@ func SparseCategoricalCrossentropy(truth, prediction *graph.Node) *graph.Node {
 	if !slices.Equal(truth.Shape().Dimensions, outer) {
 		graphPanic("%w: class numbers of shape %v do not fit predictions of shape %v", ErrShape, truth.Shape().Dimensions, dims)
 	}
-	oneHot := graph.OneHot(graph.ConvertDType(truth, dtypes.Int32), classes, dtypes.Float32)
 	// The difference is 0, or NaN of a label that is no number, which as an
 	// integer could be any class.
-	doubt := graph.ConvertDType(graph.Sub(truth, truth), prediction.DType())
-	return graph.Add(CategoricalCrossentropy(oneHot, prediction), doubt)
+	doubt := graph.ConvertDType(graph.Sub(truth, truth), dtypes.Float32)
+	hot := graph.OneHot(graph.ConvertDType(truth, dtypes.Int32), classes, dtypes.Float32)
+	return graph.Add(hot, graph.BroadcastToDims(graph.InsertAxes(doubt, -1), dims...))
 }
 
 func sameShape(truth, prediction *graph.Node) {

@@ -125,10 +125,13 @@ func (c *Config) validateTraining() error {
 }
 
 // LossNames returns the losses that a recommender may be trained with, sorted:
-// those of one number an example, for those of several classes find nothing to
-// learn in it.
+// those of one number an example, for those of several, such as classes, find
+// nothing to learn in it.
 func LossNames() []string {
-	return slices.DeleteFunc(layer.LossNames(), func(name string) bool { return strings.Contains(name, "categorical") })
+	several := []string{"categorical", "cosine", "kl", "kullback"}
+	return slices.DeleteFunc(layer.LossNames(), func(name string) bool {
+		return slices.ContainsFunc(several, func(word string) bool { return strings.Contains(name, word) })
+	})
 }
 
 func (c *Config) validateRest() error {
