@@ -33,6 +33,14 @@ func floats(t testing.TB, shape ...int) layer.Value {
 	return layer.Value{Floats: must[*tensor.Values](t)(tensor.NewValues(data, shape...))}
 }
 
+// shifted returns other numbers than those of floats, of the same shape.
+func shifted(v layer.Value) layer.Value {
+	for i, x := range v.Floats.Data() {
+		v.Floats.Data()[i] = 0.6*x + float32(0.3*math.Cos(float64(i)))
+	}
+	return v
+}
+
 func masked(v layer.Value, mask ...bool) layer.Value {
 	v.Mask = mask
 	return v
@@ -66,4 +74,19 @@ func newDense(t testing.TB, units int, o layer.DenseOptions) *layer.Dense {
 func newEmbedding(t testing.TB, in, out int, o layer.EmbeddingOptions) *layer.Embedding {
 	t.Helper()
 	return must[*layer.Embedding](t)(layer.NewEmbedding(in, out, o))
+}
+
+func newBatchNormalization(t testing.TB, o layer.BatchNormalizationOptions) *layer.BatchNormalization {
+	t.Helper()
+	return must[*layer.BatchNormalization](t)(layer.NewBatchNormalization(o))
+}
+
+func newLayerNormalization(t testing.TB, o layer.LayerNormalizationOptions) *layer.LayerNormalization {
+	t.Helper()
+	return must[*layer.LayerNormalization](t)(layer.NewLayerNormalization(o))
+}
+
+func newFeatureCross(t testing.TB, o layer.FeatureCrossOptions) *layer.FeatureCross {
+	t.Helper()
+	return must[*layer.FeatureCross](t)(layer.NewFeatureCross(o))
 }

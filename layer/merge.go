@@ -108,54 +108,6 @@ func concatenateFromConfig(c Config) (Layer, error) {
 	return NewConcatenate(axis, o)
 }
 
-// Add sums inputs of one shape. Its mask is true where all masks are.
-type Add struct{ Base }
-
-// NewAdd returns an Add layer.
-func NewAdd(o Options) *Add {
-	l := new(Add)
-	l.Init(l, o)
-	l.SupportMasking()
-	return l
-}
-
-// Build checks the number of inputs.
-func (l *Add) Build(in ...Shape) error {
-	if len(in) < 2 {
-		return fmt.Errorf("%w: a merge layer should be called on a list of at least 2 inputs. Received: %d", ErrShape, len(in))
-	}
-	return nil
-}
-
-// Call implements [GraphLayer].
-func (l *Add) Call(_ *Call, in ...*graph.Node) []*graph.Node {
-	sum := in[0]
-	for _, x := range in[1:] {
-		if !slices.Equal(x.Shape().Dimensions, sum.Shape().Dimensions) {
-			graphPanic("%w: inputs of Add have incompatible shapes %v and %v", ErrShape, sum.Shape().Dimensions, x.Shape().Dimensions)
-		}
-		sum = graph.Add(sum, x)
-	}
-	return []*graph.Node{sum}
-}
-
-// ComputeMask implements [Masker].
-func (l *Add) ComputeMask(_ *Call, _, mask []*graph.Node) []*graph.Node {
-	return []*graph.Node{andMasks(mask)}
-}
-
-// Config implements [Configurer].
-func (l *Add) Config() Config { return l.BaseConfig() }
-
-func addFromConfig(c Config) (Layer, error) {
-	r := c.reader()
-	o := r.options()
-	if err := r.done("Add"); err != nil {
-		return nil, err
-	}
-	return NewAdd(o), nil
-}
-
 // Dot computes products of two inputs, example by example, summed over one
 // dimension of each: (batch, n) and (batch, n) give (batch, 1); (batch, i, n)
 // and (batch, j, n) over axes 2, 2 give (batch, i, j).
