@@ -8,13 +8,17 @@ import (
 )
 
 // AUC is the area under the ROC curve: the probability that an example of
-// label 1 is scored above one of label 0, where a tie counts half.
+// label 1 is scored above one of label 0, where a tie counts half. With Curve
+// "PR" it is the area under the curve of precision over recall, interpolated
+// between its points as Davis and Goadrich (2006) do, and as Keras does.
 //
 // It is exact: it keeps every score and sorts. (Keras' AUC counts at 200
 // thresholds between 0 and 1, which is an approximation, and a wrong one for
 // scores outside [0, 1].) Scores may be any numbers, infinities too; only their
 // order counts. Result is NaN unless both labels have weight.
 type AUC struct {
+	// Curve is "ROC" or "PR". Default: "ROC".
+	Curve string
 	// Bits bounds the memory: scores that agree in this many leading bits of
 	// their float32 count as tied, and 16·2^Bits bytes are held however many
 	// examples come. With 16, scores that tie differ by less than 1 %; [AUC.Error]
@@ -39,6 +43,9 @@ func (*AUC) Name() string { return "auc" }
 
 // Update implements [Metric]. A label other than 0 and 1 is ErrValue.
 func (m *AUC) Update(pred, label, weight []float32) error {
+	if m.Curve != "" && m.Curve != "ROC" && m.Curve != "PR" {
+		return fmt.Errorf(`%w: auc: Curve must be "ROC" or "PR", got %q`, ErrValue, m.Curve)
+	}
 	if m.Bits != 0 && (m.Bits < 8 || m.Bits > 24) {
 		return fmt.Errorf("%w: auc: Bits must be 0 or from 8 to 24, got %d", ErrValue, m.Bits)
 	}
@@ -80,12 +87,22 @@ func orderOf(p float32) uint32 {
 }
 
 // Result implements [Metric].
-func (m *AUC) Result() float64 { return m.area().value() }
+func (m *AUC) Result() float64 {
+	a := m.area()
+	if m.Curve != "PR" {
+		return a.value()
+	}
+	return m.precisionRecall(a.below, a.positive)
+}
 
 // Error returns the most by which Result may be off because Bits made ties: 0
-// where Bits is 0, NaN where Result is.
+// where Bits is 0, NaN where Result is. No bound is known for the curve "PR"
+// with Bits, so that it is NaN too.
 func (m *AUC) Error() float64 {
 	a := m.area()
+	if m.Curve == "PR" && m.Bits != 0 {
+		return math.NaN()
+	}
 	if m.Bits == 0 {
 		a.tied = 0
 	}
@@ -112,8 +129,19 @@ func (a *area) value() float64 { return (a.won + a.tied/2) / (a.below * a.positi
 
 func (m *AUC) area() *area {
 	a := &area{}
+	for g := range m.groups {
+		a.group(g[0], g[1])
+	}
+	return a
+}
+
+// groups yields the weights of label 0 and 1 of each group of tied scores, in
+// ascending order.
+func (m *AUC) groups(yield func([2]float64) bool) {
 	for _, b := range m.buckets {
-		a.group(b[0], b[1])
+		if !yield(b) {
+			return
+		}
 	}
 	m.sort()
 	for i := 0; i < len(m.scores); {
@@ -122,9 +150,38 @@ func (m *AUC) area() *area {
 		for ; i < len(m.scores) && m.scores[i].order == order; i++ {
 			weight[m.scores[i].label] += float64(m.scores[i].weight)
 		}
-		a.group(weight[0], weight[1])
+		if !yield(weight) {
+			return
+		}
 	}
-	return a
+}
+
+// precisionRecall is the area under precision over recall. From one threshold
+// to the next, true positives grow in proportion to all that is said to be 1:
+//
+//	tp = slope·p + intercept        p from "said before" to "said after"
+//
+// and the area of that piece is ∫ tp/p dtp over the weight of all positives. negative and positive
+// are the weights that lie above the lowest threshold: all of them.
+func (m *AUC) precisionRecall(negative, positive float64) float64 {
+	if negative == 0 || positive == 0 {
+		return math.NaN()
+	}
+	tp, said, sum := positive, negative+positive, 0.0
+	for g := range m.groups {
+		if g[0]+g[1] == 0 {
+			continue
+		}
+		nextTP, nextSaid := max(tp-g[1], 0), max(said-g[0]-g[1], 0)
+		slope := (tp - nextTP) / (said - nextSaid)
+		intercept, ratio := nextTP-float64(slope*nextSaid), 1.0
+		if nextSaid > 0 {
+			ratio = said / nextSaid
+		}
+		sum += float64(slope * (tp - nextTP + float64(intercept*math.Log(ratio))))
+		tp, said = nextTP, nextSaid
+	}
+	return sum / positive
 }
 
 // sort orders the scores, and tied ones in a way that does not depend on the

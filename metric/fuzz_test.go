@@ -7,7 +7,7 @@ import (
 )
 
 // stateful returns one metric for each form of a state.
-func stateful() []Metric { return []Metric{&RMSE{}, &AUC{}, &AUC{Bits: 8}} }
+func stateful() []Metric { return []Metric{&RMSE{}, &AUC{}, &AUC{Bits: 8}, &Precision{}, &R2Score{}} }
 
 // FuzzState gives any bytes to metrics: what decodes encodes back, and what does
 // not is ErrState and leaves the metric as it was.

@@ -14,6 +14,9 @@ const epsilon = 1e-7
 type LogLoss struct {
 	// Logits says that predictions are logits. Default: probabilities.
 	Logits bool
+	// Smoothing pulls labels this far, from 0 to 1, towards 0.5: Keras'
+	// label_smoothing. Default 0.
+	Smoothing float64
 	average
 }
 
@@ -29,6 +32,9 @@ func (m *LogLoss) Update(pred, label, weight []float32) error {
 	if err := checkUnit(m.Name(), "label", label); err != nil {
 		return err
 	}
+	if err := checkSmoothing(m.Name(), m.Smoothing); err != nil {
+		return err
+	}
 	loss := lossOfLogit
 	if !m.Logits {
 		if err := checkUnit(m.Name(), "prediction", pred); err != nil {
@@ -37,9 +43,21 @@ func (m *LogLoss) Update(pred, label, weight []float32) error {
 		loss = lossOfProbability
 	}
 	for i, p := range pred {
-		m.add(loss(float64(p), float64(label[i])), weightOf(weight, i, len(pred)))
+		m.add(loss(float64(p), smooth(label[i], m.Smoothing, 2)), weightOf(weight, i, len(pred)))
 	}
 	return nil
+}
+
+func checkSmoothing(name string, s float64) error {
+	if !(s >= 0 && s <= 1) {
+		return fmt.Errorf("%w: %s: Smoothing must be from 0 to 1, got %v", ErrValue, name, s)
+	}
+	return nil
+}
+
+// smooth pulls a label towards one over the number of classes.
+func smooth(y float32, by float64, classes int) float64 {
+	return float64(float64(y)*(1-by)) + by/float64(classes)
 }
 
 func lossOfProbability(p, y float64) float64 {

@@ -17,8 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-
-	"github.com/rowan-embeddings/rowan/internal/suggest"
 )
 
 // Errors of this package; match with errors.Is.
@@ -31,6 +29,8 @@ var (
 	ErrValue = errors.New("metric: value out of range")
 	// ErrName: no metric has that name.
 	ErrName = errors.New("metric: unknown metric")
+	// ErrConfig: the config of a metric cannot be read.
+	ErrConfig = errors.New("metric: bad config")
 	// ErrState: saved state does not belong to this kind of metric, or is damaged.
 	ErrState = errors.New("metric: bad saved state")
 )
@@ -56,40 +56,6 @@ type Metric interface {
 	encoding.BinaryAppender
 	// UnmarshalBinary replaces the state by one that AppendBinary wrote.
 	encoding.BinaryUnmarshaler
-}
-
-// constructors is in the order of [Names].
-var constructors = []struct {
-	name string
-	make func() Metric
-}{
-	{"mean", func() Metric { return &Mean{} }},
-	{"mse", func() Metric { return &MSE{} }},
-	{"rmse", func() Metric { return &RMSE{} }},
-	{"mae", func() Metric { return &MAE{} }},
-	{"accuracy", func() Metric { return &BinaryAccuracy{} }},
-	{"logloss", func() Metric { return &LogLoss{} }},
-	{"auc", func() Metric { return &AUC{} }},
-}
-
-// New returns the metric of the given name with its default options. Another
-// name is ErrName, with the nearest known one.
-func New(name string) (Metric, error) {
-	for _, c := range constructors {
-		if c.name == name {
-			return c.make(), nil
-		}
-	}
-	return nil, fmt.Errorf("%w: %q%s (known: %v)", ErrName, name, suggest.Hint(name, Names()), Names())
-}
-
-// Names returns the names that [New] knows.
-func Names() []string {
-	names := make([]string, len(constructors))
-	for i, c := range constructors {
-		names[i] = c.name
-	}
-	return names
 }
 
 // check says whether a batch of one label a prediction can be added to the

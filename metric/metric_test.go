@@ -25,6 +25,8 @@ func all() []Metric {
 	return []Metric{
 		&Mean{}, &MSE{}, &RMSE{}, &MAE{}, &BinaryAccuracy{}, &LogLoss{}, &AUC{}, &AUC{Bits: 16},
 		clipped, LabelAtLeast(&AUC{}, 0.5),
+		&Sum{}, &MAPE{}, &MSLE{}, &LogCosh{}, &Poisson{}, &R2Score{}, &Precision{}, &Recall{}, &F1{}, &Hinge{}, &SquaredHinge{},
+		&AUC{Curve: "PR"}, &AUC{Curve: "PR", Bits: 16}, Named("mean_squared_error", &MSE{}),
 	}
 }
 
@@ -227,9 +229,19 @@ func TestNew(t *testing.T) {
 		}
 	}
 	_, err := New("rsme")
-	want := `metric: unknown metric: "rsme"; did you mean "rmse"? (known: [mean mse rmse mae accuracy logloss auc])`
-	if !errors.Is(err, ErrName) || err.Error() != want {
+	want := `metric: unknown metric: "rsme"; did you mean "rmse"? (known: [mean sum mse rmse `
+	if !errors.Is(err, ErrName) || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
+	}
+	_, err = New("categorical_accuracy")
+	want = `"categorical_accuracy" measures examples of several numbers, such as classes; those here have 1`
+	if !errors.Is(err, ErrName) || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	for name := range aliases {
+		if m, err := NewOf(name, 3); err != nil || m.Name() != name {
+			t.Errorf("NewOf(%q, 3) = %v, %v", name, m, err)
+		}
 	}
 }
 
@@ -245,4 +257,22 @@ func ExampleAUC() {
 	}
 	fmt.Println(auc.Result())
 	// Output: 0.625
+}
+
+func TestNamed(t *testing.T) {
+	m := Named("other", &MAE{})
+	if err := m.Update([]float32{1, 2}, []float32{2, 4}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if m.Name() != "other" || m.Result() != 1.5 {
+		t.Errorf("%s = %v, want other = 1.5", m.Name(), m.Result())
+	}
+	state, err := m.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := Named("third", &MAE{})
+	if err := again.UnmarshalBinary(state); err != nil || again.Result() != 1.5 {
+		t.Errorf("restored = %v, %v; want 1.5", again.Result(), err)
+	}
 }

@@ -51,3 +51,15 @@ func (t *thresholded) Update(pred, label, weight []float32) error {
 	}
 	return t.Metric.Update(pred, t.buf, weight)
 }
+
+// Named returns m under another name, so that two metrics of a kind can be told
+// apart.
+func Named(name string, m Metric) Metric { return &named{Metric: m, name: name} }
+
+type named struct {
+	Metric
+	name string
+}
+
+// Name implements [Metric].
+func (n *named) Name() string { return n.name }

@@ -1,0 +1,175 @@
+package metric
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/rowan-embeddings/rowan/internal/suggest"
+)
+
+// Config describes a metric as Keras does: its class name and its arguments
+// under Keras' names. It can be written as JSON and read back.
+type Config struct {
+	ClassName string         `json:"class_name"`
+	Config    map[string]any `json:"config,omitempty"`
+}
+
+// arguments are those of all classes that Rowan has an answer to.
+type arguments struct {
+	Name       string    `json:"name"`
+	Threshold  *float32  `json:"threshold"`
+	Thresholds *oneFloat `json:"thresholds"`
+	K          int       `json:"k"`
+	Curve      string    `json:"curve"`
+	Logits     bool      `json:"from_logits"`
+	Smoothing  float64   `json:"label_smoothing"`
+	Bits       int       `json:"bits"` // ours, of AUC
+}
+
+// oneFloat is a number, or a list of one.
+type oneFloat float32
+
+// UnmarshalJSON reads 0.5 or [0.5].
+func (f *oneFloat) UnmarshalJSON(b []byte) error {
+	var list []float32
+	if json.Unmarshal(b, &list) == nil && len(list) == 1 {
+		*f = oneFloat(list[0])
+		return nil
+	}
+	var x float32
+	if err := json.Unmarshal(b, &x); err != nil {
+		return fmt.Errorf("one number, not %s", b)
+	}
+	*f = oneFloat(x)
+	return nil
+}
+
+// taken are the arguments that each class takes beside its name.
+var taken = map[string][]string{
+	"accuracy": {"threshold"}, "precision": {"thresholds"}, "recall": {"thresholds"}, "f1": {"threshold"},
+	"auc": {"curve", "bits", "from_logits"} /* of scores only the order counts */, "logloss": {"from_logits", "label_smoothing"},
+	"categorical_crossentropy":   {"from_logits", "label_smoothing"},
+	"top_k_categorical_accuracy": {"k"}, "ndcg": {"k"}, "mrr": {"k"},
+}
+
+// neutral are arguments of Keras' metrics that Rowan does not have, with the
+// values at which they do nothing here. AUC's thresholds have no meaning for an
+// exact one.
+var neutral = map[string][]any{
+	"dtype": {"float32"}, "axis": {-1, -1.0}, "num_thresholds": nil, "summation_method": {"interpolation"},
+	"multi_label": {false}, "num_labels": {}, "label_weights": {}, "top_k": {}, "class_id": {}, "from_sorted_ids": {false}, "ignore_class": {},
+	"class_aggregation": {"uniform_average"}, "num_regressors": {0, 0.0},
+}
+
+// FromConfig makes the metric that c describes, for examples of width numbers.
+// What c leaves out, or gives as null, has Keras' default. An unknown class is
+// ErrName; an unknown argument, or one that is not supported, ErrConfig.
+func FromConfig(c Config, width int) (Metric, error) {
+	class := snake(c.ClassName)
+	k, err := kindOf(class)
+	if err != nil {
+		return nil, err
+	}
+	text, err := c.arguments(k.name)
+	if err != nil {
+		return nil, err
+	}
+	var a arguments
+	if err := json.Unmarshal(text, &a); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, c.ClassName, err)
+	}
+	m, err := NewOf(class, width)
+	if err != nil {
+		return nil, err
+	}
+	a.set(inner(m))
+	if a.Name != "" && a.Name != m.Name() {
+		m = Named(a.Name, inner(m))
+	}
+	return m, nil
+}
+
+// inner takes a name that was given away.
+func inner(m Metric) Metric {
+	if n, ok := m.(*named); ok {
+		return n.Metric
+	}
+	return m
+}
+
+// set gives a metric its arguments. Update checks them.
+func (a *arguments) set(m Metric) {
+	switch m := m.(type) {
+	case *BinaryAccuracy:
+		m.Threshold = a.Threshold
+	case *Precision:
+		m.Threshold = (*float32)(a.Thresholds)
+	case *Recall:
+		m.Threshold = (*float32)(a.Thresholds)
+	case *F1:
+		m.Threshold = a.Threshold
+	case *AUC:
+		m.Bits = a.Bits
+		if a.Curve != "" {
+			m.Curve = a.Curve
+		}
+	case *LogLoss:
+		m.Logits, m.Smoothing = a.Logits, a.Smoothing
+	case *CategoricalCrossentropy:
+		m.Logits, m.Smoothing = a.Logits, a.Smoothing
+	case *TopKCategoricalAccuracy:
+		m.K = a.K
+	case *NDCG:
+		m.K = a.K
+	case *MRR:
+		m.K = a.K
+	}
+}
+
+// arguments returns those that the class takes, as JSON.
+func (c Config) arguments(kind string) ([]byte, error) {
+	known := append([]string{"name"}, taken[kind]...)
+	mine := make(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(c.Config)) {
+		v := c.Config[key]
+		off, isNeutral := neutral[key]
+		switch {
+		case v == nil:
+		case slices.Contains(known, key):
+			mine[key] = v
+		case isNeutral && (off == nil || slices.Contains(off, v)):
+		case isNeutral:
+			return nil, fmt.Errorf("%w: %s: %s is not supported here. Received: %s=%v", ErrConfig, c.ClassName, key, key, v)
+		default:
+			return nil, fmt.Errorf("%w: %s has no argument %q%s. Received: %s=%v", ErrConfig, c.ClassName, key, suggest.Hint(key, known), key, v)
+		}
+	}
+	text, err := json.Marshal(mine)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, c.ClassName, err)
+	}
+	return text, nil
+}
+
+// irregular are the class names that snake does not turn into a name.
+var irregular = map[string]string{"AUC": "auc", "KLDivergence": "kl_divergence", "R2Score": "r2_score", "NDCG": "ndcg", "MRR": "mrr",
+	"MSE": "mse", "RMSE": "rmse", "MAE": "mae", "MAPE": "mape", "MSLE": "msle", "LogLoss": "logloss", "TopKCategoricalAccuracy": "top_k_categorical_accuracy"}
+
+// snake turns a class name into snake case: "BinaryAccuracy" is "binary_accuracy".
+func snake(class string) string {
+	if name, ok := irregular[class]; ok {
+		return name
+	}
+	var b strings.Builder
+	for i, r := range class {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}

@@ -1,0 +1,50 @@
+package metric
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+)
+
+// TestMetricsAreThoseOfKeras reads the config that Keras wrote of a metric, and
+// compares the results of the same two batches. Keras computes in float32: the
+// tolerance is ten times its last place.
+func TestMetricsAreThoseOfKeras(t *testing.T) {
+	text, err := os.ReadFile("testdata/keras.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded struct {
+		Cases []struct {
+			Config
+			Width   int
+			Batches []struct{ Pred, Label, Weight []float32 }
+			Result  float64
+		}
+	}
+	if err := json.Unmarshal(text, &recorded); err != nil {
+		t.Fatal(err)
+	}
+	if len(recorded.Cases) != 70 {
+		t.Fatalf("%d cases, want 70", len(recorded.Cases))
+	}
+	for i, c := range recorded.Cases {
+		m, err := FromConfig(c.Config, c.Width)
+		if err != nil {
+			t.Errorf("case %d: %v", i, err)
+			continue
+		}
+		if m.Name() != c.Config.Config["name"] {
+			t.Errorf("case %d: the metric goes by %q, in Keras by %q", i, m.Name(), c.Config.Config["name"])
+		}
+		for _, b := range c.Batches {
+			if err := m.Update(b.Pred, b.Label, b.Weight); err != nil {
+				t.Errorf("case %d, %s: %v", i, c.ClassName, err)
+			}
+		}
+		if got := m.Result(); !(math.Abs(got-c.Result) <= 1.2e-6*(1+math.Abs(c.Result))) {
+			t.Errorf("case %d, %s %v: %v, Keras says %v", i, c.ClassName, c.Config.Config, got, c.Result)
+		}
+	}
+}
