@@ -26,7 +26,7 @@ type Batch struct {
 	// output's shape, or for class numbers without its last dimension. Of an
 	// output of shape (None, 1), N numbers will do. Not needed to predict.
 	Labels []*tensor.Values
-	// Weights multiply each example's loss and count in metrics. Default: all 1.
+	// Weights multiply each example's loss and count in weighted metrics. Default: all 1.
 	Weights []float32
 	// End is where the next batch begins.
 	End dataset.Cursor

@@ -43,16 +43,29 @@ type OutputOptions struct {
 	// Loss is what training makes small. Default: LossName.
 	Loss layer.Loss
 	// LossName is a loss of layer.LossByName: "mse", "binary_crossentropy", ….
-	// Default: no loss.
+	// Default: LossConfig.
 	LossName string
+	// LossConfig describes a loss with its arguments, as layer.LossFromConfig
+	// reads it. Default: no loss.
+	LossConfig *layer.LossConfig
 	// LossWeight multiplies the loss. Default 0: 1.
 	LossWeight float32
 	// Metrics measure predictions against labels, over all examples of an epoch.
-	// What a mask of the output leaves out of the loss is left out here too.
+	// What a mask of the output leaves out of the loss is left out here too;
+	// sample and class weights do not count, as in Keras.
 	Metrics []metric.Metric
-	// MetricNames are more metrics, of metric.New. "accuracy" (or "acc") of an
-	// output of several numbers is metric.CategoricalAccuracy.
+	// MetricNames are more metrics, of metric.NewOf. "accuracy" (or "acc") of an
+	// output of several numbers is metric.CategoricalAccuracy, and "crossentropy"
+	// (or "ce") is binary or categorical by the same rule.
 	MetricNames []string
+	// MetricConfigs are more metrics, of metric.FromConfig.
+	MetricConfigs []metric.Config
+	// WeightedMetrics are metrics in which sample and class weights count: Keras'
+	// weighted_metrics. One beside the same unweighted one needs another name:
+	// see metric.Named.
+	WeightedMetrics []metric.Metric
+	// WeightedMetricNames are more of them, by name.
+	WeightedMetricNames []string
 }
 
 // compiled is what Compile made of its options. Fields but programs, and the

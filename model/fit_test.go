@@ -265,7 +265,11 @@ func TestCompileErrors(t *testing.T) {
 	}{
 		{"no loss", CompileOptions{}, []string{"no output has a loss"}},
 		{"unknown loss", CompileOptions{OutputOptions: OutputOptions{LossName: "mean_sq"}}, []string{"mean_sq", "mean_squared_error"}},
-		{"two losses", CompileOptions{OutputOptions: OutputOptions{LossName: "mse", Loss: layer.MeanSquaredError}}, []string{"not both"}},
+		{"two losses", CompileOptions{OutputOptions: OutputOptions{LossName: "mse", Loss: layer.MeanSquaredError}}, []string{"set one of Loss, LossName and LossConfig"}},
+		{"loss argument", CompileOptions{OutputOptions: OutputOptions{LossConfig: &layer.LossConfig{ClassName: "Huber", Config: layer.Config{"detla": 1}}}}, []string{`did you mean "delta"`}},
+		{"metric argument", CompileOptions{OutputOptions: OutputOptions{LossName: "mse", MetricConfigs: []metric.Config{{ClassName: "AUC", Config: map[string]any{"curves": "PR"}}}}}, []string{`did you mean "curve"`}},
+		{"weighted metric", CompileOptions{OutputOptions: OutputOptions{LossName: "mse", WeightedMetricNames: []string{"rsme"}}}, []string{"rsme", "rmse"}},
+		{"metric twice", CompileOptions{OutputOptions: OutputOptions{LossName: "mse", MetricNames: []string{"mae"}, WeightedMetricNames: []string{"mae"}}}, []string{`metric "mae" is there twice`}},
 		{"unknown metric", CompileOptions{OutputOptions: OutputOptions{LossName: "mse", MetricNames: []string{"rsme"}}}, []string{"rsme", "rmse"}},
 		{"metric without loss", CompileOptions{OutputOptions: OutputOptions{MetricNames: []string{"rmse"}}}, []string{"labels"}},
 		{"metric twice", CompileOptions{OutputOptions: OutputOptions{LossName: "mse", Metrics: []metric.Metric{rmse}, MetricNames: []string{"rmse"}}}, []string{"twice"}},
@@ -286,13 +290,13 @@ func TestCompileErrors(t *testing.T) {
 }
 
 // TestMetricsHeedMasks: a metric leaves out what the mask of its output does,
-// as the loss of the same name; sample weights hold for the rest.
+// as the loss of the same name; sample weights hold for the rest of a weighted one.
 func TestMetricsHeedMasks(t *testing.T) {
 	e := must[*layer.Embedding](t)(layer.NewEmbedding(4, 1, layer.EmbeddingOptions{MaskZero: true, InputLength: []int{2},
 		Options: layer.Options{Weights: [][]float32{{9, 1, 2, 3}}}}))
 	m := must[*Sequential](t)(NewSequential(e))
 	t.Cleanup(func() { m.Tables()[0].Close() })
-	check(t, m.Compile(CompileOptions{OutputOptions: OutputOptions{LossName: "mae", MetricNames: []string{"mae"}}}))
+	check(t, m.Compile(CompileOptions{OutputOptions: OutputOptions{LossName: "mae", MetricNames: []string{"mae"}, WeightedMetricNames: []string{"mean_absolute_error"}}}))
 	data := &Arrays{
 		Inputs: []layer.Value{{IDs: must[*tensor.Dense[int64]](t)(tensor.NewDense([]int64{1, 0, 2, 3}, 2, 2))}},
 		Labels: []*tensor.Values{floats(t, []float32{0, 1000, 0, 0}, 2, 2, 1)},
@@ -303,8 +307,11 @@ func TestMetricsHeedMasks(t *testing.T) {
 	}{{nil, 2}, {[]float32{3, 1}, (3 + 2 + 3) / 5.0}} {
 		data.Weights = c.weights
 		logs := must[Logs](t)(m.Evaluate(t.Context(), data))
-		if got, _ := logs.Get("mae"); math.Abs(got-c.want) > 1e-6 {
-			t.Errorf("weights %v: %v, want mae %v", c.weights, logs, c.want)
+		if got, _ := logs.Get("mean_absolute_error"); math.Abs(got-c.want) > 1e-6 {
+			t.Errorf("weights %v: %v, want a weighted error of %v", c.weights, logs, c.want)
+		}
+		if got, _ := logs.Get("mae"); got != 2 {
+			t.Errorf("weights %v: %v, want an unweighted error of 2", c.weights, logs)
 		}
 		if loss, _ := logs.Get("loss"); c.weights == nil && loss != 2 {
 			t.Errorf("loss %v, want 2", loss)

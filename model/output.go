@@ -16,32 +16,24 @@ type output struct {
 	loss    layer.Loss
 	weight  float32
 	metrics []metric.Metric
+	plain   int // the metrics before this one do not heed weights
 }
 
 // resolve turns names into losses and metrics.
 func (o OutputOptions) resolve(t *layer.Tensor, prefix string) (output, error) {
-	out := output{name: t.Name(), prefix: prefix, loss: o.Loss, weight: o.LossWeight, metrics: append([]metric.Metric(nil), o.Metrics...)}
+	out := output{name: t.Name(), prefix: prefix, weight: o.LossWeight}
 	if out.weight == 0 {
 		out.weight = 1
 	}
 	if out.weight-out.weight != 0 {
 		return out, fmt.Errorf("%w: LossWeight must be a finite number, got %v", ErrArgument, o.LossWeight)
 	}
-	if o.LossName != "" {
-		if o.Loss != nil {
-			return out, fmt.Errorf("%w: set Loss or LossName, not both", ErrArgument)
-		}
-		var err error
-		if out.loss, err = layer.LossByName(o.LossName); err != nil {
-			return out, err
-		}
+	var err error
+	if out.loss, err = o.loss(); err != nil {
+		return out, err
 	}
-	for _, name := range o.MetricNames {
-		m, err := metricByName(name, t.Shape())
-		if err != nil {
-			return out, err
-		}
-		out.metrics = append(out.metrics, m)
+	if err := out.addMetrics(o, t.Shape()); err != nil {
+		return out, err
 	}
 	if len(out.metrics) > 0 && out.loss == nil {
 		return out, fmt.Errorf("%w: metrics need labels, and only an output with a loss has those", ErrArgument)
@@ -49,20 +41,78 @@ func (o OutputOptions) resolve(t *layer.Tensor, prefix string) (output, error) {
 	return out, nil
 }
 
-// metricByName is metric.New with Keras' rule for "accuracy": the shape of the
-// output says which one is meant.
-func metricByName(name string, shape layer.Shape) (metric.Metric, error) {
-	if name == "acc" {
-		name = "accuracy"
+// loss resolves the three ways to say what the loss is.
+func (o *OutputOptions) loss() (layer.Loss, error) {
+	given := 0
+	for _, is := range []bool{o.Loss != nil, o.LossName != "", o.LossConfig != nil} {
+		if is {
+			given++
+		}
 	}
-	classes := 1
-	if len(shape) > 1 {
-		classes = shape[len(shape)-1]
+	switch {
+	case given > 1:
+		return nil, fmt.Errorf("%w: set one of Loss, LossName and LossConfig", ErrArgument)
+	case o.LossName != "":
+		return layer.LossByName(o.LossName)
+	case o.LossConfig != nil:
+		return layer.LossFromConfig(*o.LossConfig)
 	}
-	if (name == "accuracy" || name == "categorical_accuracy") && classes > 1 {
-		return &metric.CategoricalAccuracy{Classes: classes}, nil
+	return o.Loss, nil
+}
+
+// addMetrics adds the metrics of the options: first those that heed no weights.
+func (out *output) addMetrics(o OutputOptions, shape layer.Shape) error {
+	out.metrics = slices.Clone(o.Metrics)
+	if err := out.addNamed(o.MetricNames, shape); err != nil {
+		return err
 	}
-	return metric.New(name)
+	for _, c := range o.MetricConfigs {
+		m, err := metric.FromConfig(c, width(shape))
+		if err != nil {
+			return err
+		}
+		out.metrics = append(out.metrics, m)
+	}
+	out.plain = len(out.metrics)
+	out.metrics = append(out.metrics, o.WeightedMetrics...)
+	return out.addNamed(o.WeightedMetricNames, shape)
+}
+
+func (out *output) addNamed(names []string, shape layer.Shape) error {
+	for _, name := range names {
+		m, err := metricByName(name, width(shape))
+		if err != nil {
+			return err
+		}
+		out.metrics = append(out.metrics, m)
+	}
+	return nil
+}
+
+// width is how many numbers an example, or a step of one, has.
+func width(shape layer.Shape) int {
+	if len(shape) < 2 {
+		return 1
+	}
+	return shape[len(shape)-1]
+}
+
+// metricByName is metric.NewOf with Keras' rule for "accuracy" and
+// "crossentropy": the width of the output says which one is meant.
+func metricByName(name string, width int) (metric.Metric, error) {
+	switch {
+	case name == "accuracy" || name == "acc":
+		if width > 1 {
+			return metric.Named(name, &metric.CategoricalAccuracy{Classes: width}), nil
+		}
+		return metric.Named(name, &metric.BinaryAccuracy{}), nil
+	case name == "crossentropy" || name == "ce":
+		if width > 1 {
+			return metric.Named(name, &metric.CategoricalCrossentropy{Classes: width}), nil
+		}
+		return metric.Named(name, &metric.LogLoss{}), nil
+	}
+	return metric.NewOf(name, width)
 }
 
 // checkMetrics refuses metrics that would mix their numbers: one value that
@@ -99,8 +149,11 @@ func (c *compiled) measure(t *trained, labels []dense.Array, weights []float32) 
 		if o.loss == nil {
 			continue
 		}
-		w := entryWeights(masks[i], r.Outputs[i], weights)
-		for _, m := range o.metrics {
+		w := entryWeights(masks[i], r.Outputs[i], nil)
+		for k, m := range o.metrics {
+			if k == o.plain {
+				w = entryWeights(masks[i], r.Outputs[i], weights)
+			}
 			if err := m.Update(r.Outputs[i].Float, labels[next].Float, w); err != nil {
 				return err
 			}

@@ -246,7 +246,7 @@ func (c *Config) compile(m *model.Model, n scale) error {
 	if err != nil {
 		return err
 	}
-	o := model.CompileOptions{Optimizer: opt, OutputOptions: model.OutputOptions{LossName: c.Training.Loss, Metrics: metrics}}
+	o := model.CompileOptions{Optimizer: opt, OutputOptions: model.OutputOptions{LossName: c.Training.Loss, WeightedMetrics: metrics}}
 	if deep := c.Interaction.Deep; deep != nil {
 		o.WeightDecay = float32(deep.WeightDecay)
 	}
