@@ -23,6 +23,12 @@ type FitOptions struct {
 	Resume bool
 	// Validation is evaluated after each epoch, into "val_" logs. Default: none.
 	Validation Source
+	// ClassWeights multiply the losses of the examples of a class, in training
+	// only: the number of the class is the label, or the place of the largest of
+	// its numbers. Classes that are not named weigh 1. They multiply sample
+	// weights, and count in weighted metrics. The model must have one output with
+	// a loss, of one label an example. Default: none.
+	ClassWeights map[int]float32
 	// Callbacks take part. Those of type *Checkpoint come after all others.
 	Callbacks []Callback
 }
@@ -69,6 +75,9 @@ func (m *Model) start(s Source, o FitOptions) (*fit, error) {
 	defer m.training.Unlock()
 	c, err := m.ready()
 	if err != nil {
+		return nil, err
+	}
+	if err := c.checkClassWeights(o.ClassWeights); err != nil {
 		return nil, err
 	}
 	if !m.fitting.CompareAndSwap(false, true) {
@@ -168,6 +177,9 @@ func (f *fit) batches(ctx context.Context, from dataset.Cursor) (stopped bool, e
 }
 
 func (f *fit) batch(ctx context.Context, b *Batch) (stopped bool, err error) {
+	if b, err = f.m.classWeighted(b, f.o.ClassWeights); err != nil {
+		return false, err
+	}
 	if err := f.m.fitBatch(ctx, b); err != nil {
 		return false, err
 	}
