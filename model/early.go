@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
 )
 
 // EarlyStopping is a callback that ends training when a number has stopped
@@ -16,13 +15,20 @@ type EarlyStopping struct {
 	Hooks
 	// Monitor is the number to watch. Default: "val_loss".
 	Monitor string
-	// MinDelta is by how much a number must be better to count. Default 0.
+	// MinDelta is by how much a number must be better to count; its sign does not
+	// matter. Default 0.
 	MinDelta float64
 	// Patience is the number of epochs without a better number after which
 	// training ends. Default 0: the first.
 	Patience int
-	// Mode is "min" or "max". Default: "max" for accuracies and AUC, else "min".
+	// Mode is "min" or "max". Default: "max" for what package metric has that is
+	// better when it is larger, such as accuracies and AUC; else "min".
 	Mode string
+	// Baseline is a number to be bettered: an epoch that betters the best one, but
+	// not this, does not begin the counting of Patience anew. Default: none.
+	Baseline *float64
+	// StartFromEpoch is the epoch, from 0, before which nothing is watched. Default 0.
+	StartFromEpoch int
 	// RestoreBest puts the model back to the end of its best epoch when training
 	// ends, early or not: weights, optimizer state and step. It holds one copy of the
 	// model in memory meanwhile. After a stop by ctx, which is to go on, it does not.
@@ -55,62 +61,35 @@ func (s *EarlyStopping) BestEpoch() (epoch int, value float64, ok bool) {
 	return s.state.Epoch, s.state.Best, s.state.Seen
 }
 
-func (s *EarlyStopping) monitor() string {
-	if s.Monitor == "" {
-		return "val_loss"
-	}
-	return s.Monitor
-}
-
-func (s *EarlyStopping) mode() (string, error) {
-	switch s.Mode {
-	case "min", "max":
-		return s.Mode, nil
-	case "", "auto":
-		name := s.monitor()
-		if strings.HasSuffix(name, "accuracy") || strings.HasSuffix(name, "auc") {
-			return "max", nil
-		}
-		return "min", nil
-	}
-	return "", fmt.Errorf(`%w: EarlyStopping: Mode must be "min", "max" or "auto", got %q`, ErrArgument, s.Mode)
+func (s *EarlyStopping) monitor() monitor {
+	return monitor{callback: "EarlyStopping", name: s.Monitor, mode: s.Mode, delta: s.MinDelta}
 }
 
 // OnEpochEnd implements [Callback].
 func (s *EarlyStopping) OnEpochEnd(ctx context.Context, e *Event) error {
-	value, ok := e.Logs.Get(s.monitor())
-	if !ok {
-		return fmt.Errorf("%w: EarlyStopping: there is no %q to monitor, only %q", ErrArgument, s.monitor(), e.Logs.Names())
+	if e.Epoch < s.StartFromEpoch {
+		return nil
 	}
-	better, err := s.better(value)
+	watch := s.monitor()
+	value, err := watch.value(e)
 	if err != nil {
 		return err
 	}
-	if !better {
-		if s.state.Wait++; s.state.Wait >= s.Patience {
+	s.state.Wait++
+	if s.state.Seen && !watch.better(value, s.state.Best) || math.IsNaN(value) {
+		if s.state.Wait >= s.Patience {
 			e.Stop()
 		}
 		return nil
 	}
-	s.state.Seen, s.state.Best, s.state.Epoch, s.state.Wait = true, value, e.Epoch, 0
+	s.state.Seen, s.state.Best, s.state.Epoch = true, value, e.Epoch
+	if s.Baseline == nil || watch.better(value, *s.Baseline) {
+		s.state.Wait = 0
+	}
 	if s.RestoreBest {
 		s.best, err = e.Model.snapshot(context.WithoutCancel(ctx))
 	}
 	return err
-}
-
-func (s *EarlyStopping) better(value float64) (bool, error) {
-	mode, err := s.mode()
-	if err != nil || math.IsNaN(value) {
-		return false, err
-	}
-	if !s.state.Seen {
-		return true, nil
-	}
-	if mode == "max" {
-		return value > s.state.Best+s.MinDelta, nil
-	}
-	return value < s.state.Best-s.MinDelta, nil
 }
 
 // OnTrainEnd implements [Callback].
@@ -137,7 +116,8 @@ func (s *EarlyStopping) SaveState(w io.Writer) error {
 			state.Snapshot.Sizes = append(state.Snapshot.Sizes, int64(len(f.data)))
 		}
 	}
-	if err := json.NewEncoder(w).Encode(finiteState(state)); err != nil {
+	state.Best = finite(state.Best)
+	if err := json.NewEncoder(w).Encode(state); err != nil {
 		return err
 	}
 	if s.best == nil {
@@ -151,11 +131,8 @@ func (s *EarlyStopping) SaveState(w io.Writer) error {
 	return nil
 }
 
-// finiteState replaces infinities, for which JSON has no word, by the largest numbers.
-func finiteState(s earlyState) earlyState {
-	s.Best = min(max(s.Best, -math.MaxFloat64), math.MaxFloat64)
-	return s
-}
+// finite replaces infinities, for which JSON has no word, by the largest numbers.
+func finite(x float64) float64 { return min(max(x, -math.MaxFloat64), math.MaxFloat64) }
 
 // LoadState implements [Stateful].
 func (s *EarlyStopping) LoadState(r io.Reader) error {

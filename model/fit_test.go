@@ -2,6 +2,7 @@ package model
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -172,11 +173,16 @@ func TestEarlyStopping(t *testing.T) {
 		{"max", EarlyStopping{Mode: "max"}, []float64{1, 2, 1}, 2, 1},
 		{"auto max", EarlyStopping{Monitor: "val_auc"}, []float64{1, 2, 1}, 2, 1},
 		{"NaN is no better", EarlyStopping{Patience: 2}, []float64{nan, 5, nan, nan}, 3, 1},
+		{"auto max of an output", EarlyStopping{Monitor: "val_likes_auc_pr"}, []float64{1, 2, 1}, 2, 1},
+		{"auto min", EarlyStopping{Monitor: "val_mae"}, []float64{1, 2}, 1, 0},
+		{"baseline", EarlyStopping{Baseline: new(2.0), Patience: 2}, []float64{3, 2.5, 2.5}, 2, 1},
+		{"baseline reached", EarlyStopping{Baseline: new(2.6), Patience: 2}, []float64{3, 2.5, 2.5}, -1, 1},
+		{"start", EarlyStopping{StartFromEpoch: 2}, []float64{1, 5, 4, 4}, 3, 2},
 		{"never", EarlyStopping{}, []float64{3, 2, 1}, -1, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for epoch, v := range c.values {
-				e := &Event{Epoch: epoch, Logs: Logs{{c.s.monitor(), v}}}
+				e := &Event{Epoch: epoch, Logs: Logs{{cmp.Or(c.s.Monitor, "val_loss"), v}}}
 				check(t, c.s.OnEpochEnd(t.Context(), e))
 				if e.stop != (epoch == c.stop) {
 					t.Errorf("epoch %d: stop %v", epoch, e.stop)
