@@ -22,6 +22,16 @@ type Callback interface {
 	OnTrainEnd(ctx context.Context, e *Event) error
 }
 
+// EpochBeginner is a callback that has something to do before an epoch.
+type EpochBeginner interface {
+	Callback
+	// OnEpochBegin is called before the first batch of an epoch. A training that
+	// goes on where one stopped, just before that batch, calls it again: what must
+	// not be done twice is for a [Stateful] callback to remember. Event.Stop ends
+	// the training before the epoch.
+	OnEpochBegin(ctx context.Context, e *Event) error
+}
+
 // Stateful is a callback that remembers something from one epoch to the next,
 // which a training that goes on has to know.
 type Stateful interface {

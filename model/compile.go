@@ -74,6 +74,8 @@ type compiled struct {
 	outputs   []output // one for each output of the plan
 	optimizer *optim.Optimizer
 	given     *optim.Optimizer // CompileOptions.Optimizer, to know it again
+	base      optim.Schedule   // of optimizer, before its rate was set by hand
+	rates     *rateChanges     // that were set by hand; nil: none
 	programs  map[variant]*layer.Program
 	stage     *layer.HostStage
 	vars      []*layer.Variable // dense weights, as programs have them
@@ -116,6 +118,9 @@ func (m *Model) Compile(o CompileOptions) error {
 	}
 	c.rows = c.makeRows(o, old)
 	if c.tables, err = m.equip(o, c.optimizer); err != nil {
+		return err
+	}
+	if err := c.keepRates(old); err != nil {
 		return err
 	}
 	c.gradients = make(map[*rowan.Table]*rowan.Gradients, len(c.tables))

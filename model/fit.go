@@ -115,6 +115,9 @@ func (f *fit) epoch(ctx context.Context) error {
 	epoch, cursor := m.at.position()
 	stop := m.at.Stopped
 	if cursor.Epoch == int64(epoch) && !stop {
+		if stopped, err := f.beginEpoch(ctx); err != nil || stopped {
+			return err
+		}
 		var err error
 		if stop, err = f.batches(ctx, cursor); err != nil {
 			return err
@@ -125,6 +128,9 @@ func (f *fit) epoch(ctx context.Context) error {
 	}
 	e := f.event()
 	e.Logs = m.epochLogs()
+	if f.tellsRate() {
+		e.Logs = append(e.Logs, Log{"learning_rate", float64(m.lastRate())})
+	}
 	if f.o.Validation != nil {
 		v, err := m.Evaluate(ctx, f.o.Validation)
 		if err != nil {
@@ -133,6 +139,22 @@ func (f *fit) epoch(ctx context.Context) error {
 		e.Logs = append(e.Logs, v.prefixed("val_")...)
 	}
 	return f.endEpoch(ctx, e, stop)
+}
+
+// beginEpoch tells the callbacks of an epoch that has not begun. One that stops
+// the training then, stops it before the epoch.
+func (f *fit) beginEpoch(ctx context.Context) (stopped bool, err error) {
+	e := f.event()
+	if e.Batch > 0 {
+		return false, nil
+	}
+	err = f.tell(e, func(c Callback) error {
+		if b, ok := c.(EpochBeginner); ok {
+			return b.OnEpochBegin(ctx, e)
+		}
+		return nil
+	})
+	return e.stop, err
 }
 
 // endEpoch files the logs away and tells the callbacks.

@@ -27,6 +27,8 @@ type meta struct {
 	// and OptimizerStep the number of its last step.
 	Optimizer     string `json:"optimizer,omitempty"`
 	OptimizerStep int64  `json:"optimizer_step"`
+	// Rates are the learning rates that were set by hand.
+	Rates *rateChanges `json:"rates,omitempty"`
 	// Tables are the names of the tables, in order. Their files have their steps.
 	Tables   []string `json:"tables"`
 	Progress progress `json:"progress"`
@@ -38,7 +40,7 @@ type meta struct {
 func (m *Model) describe() meta {
 	d := meta{Build: runtime.Version() + " " + runtime.GOARCH, Progress: m.at}
 	if c := m.compiled; c != nil {
-		d.Optimizer, d.OptimizerStep = c.optimizer.Updater.Name(), c.step
+		d.Optimizer, d.OptimizerStep, d.Rates = c.optimizer.Updater.Name(), c.step, c.rates
 	}
 	for _, t := range m.plan.Tables() {
 		d.Tables = append(d.Tables, t.Name())
@@ -109,10 +111,11 @@ func (m *Model) readWeights(ctx context.Context, d *meta, open func(string) (io.
 		return err
 	}
 	install()
-	if m.compiled != nil {
-		m.compiled.step = d.OptimizerStep
+	if m.compiled == nil {
+		return nil
 	}
-	return nil
+	m.compiled.step = d.OptimizerStep
+	return m.compiled.setRates(d.Rates)
 }
 
 // fits says how a checkpoint is not one of this model.
