@@ -18,3 +18,4 @@ done
 "$home/keras/bin/python" "$here/configs.py" tf_keras record "$here/../model/testdata/configs"
 "$home/keras2/bin/python" "$here/configs.py" keras2 record "$here/../model/testdata/configs"
 "$home/keras/bin/python" "$here/record_metrics.py" "$here/../metric/testdata"
+"$home/keras/bin/python" "$here/record_callbacks.py" "$here/../model/testdata"
