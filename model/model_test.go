@@ -32,14 +32,49 @@ func ExampleModel_Summary() {
 	}
 	// Output:
 	// Model: "sequential"
-	// Layer (type)           Output Shape    Param #  Connected to
-	// input (InputLayer)     (None, 10)      0        -
-	// embedding (Embedding)  (None, 10, 64)  64000    input
-	// flatten (Flatten)      (None, 640)     0        embedding
-	// dense (Dense)          (None, 2)       1282     flatten
-	// Total params: 65282
-	// Trainable params: 65282
-	// Non-trainable params: 0
+	// Layer (type)           Output Shape    Param #
+	// embedding (Embedding)  (None, 10, 64)  64,000
+	// flatten (Flatten)      (None, 640)     0
+	// dense (Dense)          (None, 2)       1,282
+	// Total params: 65,282 (255.01 KB)
+	// Trainable params: 65,282 (255.01 KB)
+	// Non-trainable params: 0 (0.00 B)
+}
+
+// TestSummaryOfAGraph has the numbers and names that Keras 3 prints for the
+// same model.
+func TestSummaryOfAGraph(t *testing.T) {
+	s := layer.NewScope(1)
+	ids := must[*layer.Tensor](t)(layer.Input(layer.InputOptions{Name: "ids", IDs: true, Shape: layer.Shape{10}, Scope: s}))
+	x := must[*layer.Tensor](t)(layer.Input(layer.InputOptions{Name: "x", Shape: layer.Shape{3}, Scope: s}))
+	named := func(name string) layer.Options { return layer.Options{Name: name} }
+	e := must[*layer.Embedding](t)(layer.NewEmbedding(1000, 64, layer.EmbeddingOptions{Options: named("embedding")}))
+	pool := apply(t, layer.NewGlobalAveragePooling1D(false, named("pool")), apply(t, e, ids))
+	join := apply(t, must[*layer.Concatenate](t)(layer.NewConcatenate(-1, named("join"))), pool, x)
+	d := must[*layer.Dense](t)(layer.NewDense(4, layer.DenseOptions{Options: named("dense")}))
+	norm := must[*layer.BatchNormalization](t)(layer.NewBatchNormalization(layer.BatchNormalizationOptions{Options: named("norm")}))
+	y := apply(t, layer.NewAdd(named("twice")), apply(t, norm, apply(t, d, join)), apply(t, d, join))
+	m := must[*Model](t)(New([]*layer.Tensor{ids, x}, []*layer.Tensor{y}))
+	t.Cleanup(func() { m.Tables()[0].Close() })
+	var b strings.Builder
+	check(t, m.Summary(&b))
+	want := `Model: "functional"
+Layer (type)                   Output Shape    Param #  Connected to
+ids (InputLayer)               (None, 10)      0        -
+x (InputLayer)                 (None, 3)       0        -
+embedding (Embedding)          (None, 10, 64)  64,000   ids[0][0]
+pool (GlobalAveragePooling1D)  (None, 64)      0        embedding[0][0]
+join (Concatenate)             (None, 67)      0        pool[0][0], x[0][0]
+dense (Dense)                  (None, 4)       272      join[0][0], join[0][0]
+norm (BatchNormalization)      (None, 4)       16       dense[0][0]
+twice (Add)                    (None, 4)       0        norm[0][0], dense[1][0]
+Total params: 64,288 (251.12 KB)
+Trainable params: 64,280 (251.09 KB)
+Non-trainable params: 8 (32.00 B)
+`
+	if b.String() != want {
+		t.Errorf("summary\n%s\nwant\n%s", b.String(), want)
+	}
 }
 
 func TestSequential(t *testing.T) {
@@ -83,7 +118,7 @@ func TestSequential(t *testing.T) {
 	layer.Of(first).SetTrainable(false)
 	var b strings.Builder
 	check(t, s.Summary(&b))
-	if !strings.Contains(b.String(), "Trainable params: 10\nNon-trainable params: 16") {
+	if !strings.Contains(b.String(), "Trainable params: 10 (40.00 B)\nNon-trainable params: 16 (64.00 B)") {
 		t.Error(b.String())
 	}
 	out := must[[]*tensor.Values](t)(s.PredictOnBatch(t.Context(), &Batch{Inputs: []layer.Value{{Floats: floats(t, make([]float32, 6), 2, 3)}}}))

@@ -3,6 +3,8 @@ package model
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -10,31 +12,60 @@ import (
 	"github.com/rowan-embeddings/rowan/layer"
 )
 
-// Summary writes a table of the layers: class, output shape, number of
-// parameters, and what each is connected to. A dynamic table counts the rows
-// that it holds now; a table that layers share counts once, at the first.
+// Summary writes a table of the layers, as Keras does: class, output shape and
+// number of parameters, and in a functional model what each call is connected
+// to, as "layer[call][output]". Then come the sums, with the memory that they
+// take. A dynamic table counts the rows that it holds now; a table that layers
+// share counts once, at the first.
 func (m *Model) Summary(w io.Writer) error {
 	if err := m.built(); err != nil {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "Model: %q\n", m.class)
-	fmt.Fprintln(t, "Layer (type)\tOutput Shape\tParam #\tConnected to")
-	for _, in := range m.plan.Inputs {
-		fmt.Fprintf(t, "%s (InputLayer)\t%v\t0\t-\n", in.Name(), in.Shape())
-	}
-	seen := make(map[*rowan.Table]bool)
-	for _, l := range m.plan.Layers {
-		b := layer.Of(l)
-		shape, from := m.calls(l)
-		fmt.Fprintf(t, "%s (%s)\t%s\t%d\t%s\n", b.Name(), b.Class(), shape, layerParams(l, seen), from)
+	if m.class == "sequential" {
+		m.summarizeStack(t)
+	} else {
+		m.summarizeGraph(t)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	all, trainable := m.countParams()
-	_, err := fmt.Fprintf(w, "Total params: %d\nTrainable params: %d\nNon-trainable params: %d\n", all, trainable, all-trainable)
-	return err
+	for _, sum := range []struct {
+		what string
+		n    int
+	}{{"Total", all}, {"Trainable", trainable}, {"Non-trainable", all - trainable}} {
+		if _, err := fmt.Fprintf(w, "%s params: %s (%s)\n", sum.what, thousands(sum.n), memorySize(4*sum.n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Model) summarizeStack(w *tabwriter.Writer) {
+	fmt.Fprintln(w, "Layer (type)\tOutput Shape\tParam #")
+	seen := make(map[*rowan.Table]bool)
+	for _, l := range m.plan.Layers {
+		shape, _ := m.calls(l)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", title(l), shape, thousands(layerParams(l, seen)))
+	}
+}
+
+func (m *Model) summarizeGraph(w *tabwriter.Writer) {
+	fmt.Fprintln(w, "Layer (type)\tOutput Shape\tParam #\tConnected to")
+	for _, in := range m.plan.Inputs {
+		fmt.Fprintf(w, "%s\t%v\t0\t-\n", title(in.Node().Layer), in.Shape())
+	}
+	seen := make(map[*rowan.Table]bool)
+	for _, l := range m.plan.Layers {
+		shape, from := m.calls(l)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", title(l), shape, thousands(layerParams(l, seen)), from)
+	}
+}
+
+func title(l layer.Layer) string {
+	return fmt.Sprintf("%s (%s)", layer.Of(l).Name(), layer.Of(l).Class())
 }
 
 // calls returns the output shape of a layer's first call in the model, and what
@@ -50,11 +81,30 @@ func (m *Model) calls(l layer.Layer) (shape, from string) {
 				shape = n.Out[0].Shape().String()
 			}
 			for _, in := range n.In {
-				names = append(names, in.Name())
+				call := max(0, slices.Index(layer.Of(in.Node().Layer).Nodes(), in.Node())) // an input's is in no list
+				names = append(names, fmt.Sprintf("%s[%d][%d]", in.Name(), call, in.Index()))
 			}
 		}
 	}
 	return shape, strings.Join(names, ", ")
+}
+
+// thousands writes 64000 as 64,000.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for at := len(s) - 3; at > 0; at -= 3 {
+		s = s[:at] + "," + s[at:]
+	}
+	return s
+}
+
+// memorySize writes bytes as Keras does: 255.01 KB, of 1024 bytes each.
+func memorySize(n int) string {
+	size, units := float64(n), []string{"B", "KB", "MB", "GB", "TB"}
+	for size >= 1024 && len(units) > 1 {
+		size, units = size/1024, units[1:]
+	}
+	return fmt.Sprintf("%.2f %s", size, units[0])
 }
 
 // layerParams counts the numbers of a layer's weights, without tables seen before.
