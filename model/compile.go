@@ -19,8 +19,11 @@ type CompileOptions struct {
 	// their own. Default: OptimizerName.
 	Optimizer *optim.Optimizer
 	// OptimizerName is an optimizer of optim.ByName with its defaults.
-	// Default: "rmsprop", as Keras.
+	// Default: OptimizerConfig.
 	OptimizerName string
+	// OptimizerConfig describes an optimizer with its arguments, as
+	// optim.FromConfig reads it. Default: "rmsprop", as Keras.
+	OptimizerConfig *optim.Config
 	// TableOptimizers are the optimizers of some tables, by table name; they
 	// clip by norms of that table alone. Default: none.
 	TableOptimizers map[string]*optim.Optimizer
@@ -134,8 +137,14 @@ func (m *Model) Compile(o CompileOptions) error {
 // optimizer returns the model's optimizer with its defaults.
 func (o *CompileOptions) optimizer() (*optim.Optimizer, error) {
 	opt := o.Optimizer
-	if opt != nil && o.OptimizerName != "" {
-		return nil, fmt.Errorf("%w: set Optimizer or OptimizerName, not both", ErrArgument)
+	if several(opt != nil, o.OptimizerName != "", o.OptimizerConfig != nil) {
+		return nil, fmt.Errorf("%w: set one of Optimizer, OptimizerName and OptimizerConfig", ErrArgument)
+	}
+	if o.OptimizerConfig != nil {
+		var err error
+		if opt, err = optim.FromConfig(*o.OptimizerConfig); err != nil {
+			return nil, err
+		}
 	}
 	if opt == nil {
 		name := o.OptimizerName
@@ -152,6 +161,17 @@ func (o *CompileOptions) optimizer() (*optim.Optimizer, error) {
 		return nil, fmt.Errorf("%w: WeightDecay must be 0 or more, got %v", ErrArgument, o.WeightDecay)
 	}
 	return opt.WithDefaults(), opt.Validate()
+}
+
+// several reports whether more than one is true.
+func several(given ...bool) bool {
+	n := 0
+	for _, is := range given {
+		if is {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // judge resolves the options of each output.

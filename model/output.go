@@ -43,14 +43,8 @@ func (o OutputOptions) resolve(t *layer.Tensor, prefix string) (output, error) {
 
 // loss resolves the three ways to say what the loss is.
 func (o *OutputOptions) loss() (layer.Loss, error) {
-	given := 0
-	for _, is := range []bool{o.Loss != nil, o.LossName != "", o.LossConfig != nil} {
-		if is {
-			given++
-		}
-	}
 	switch {
-	case given > 1:
+	case several(o.Loss != nil, o.LossName != "", o.LossConfig != nil):
 		return nil, fmt.Errorf("%w: set one of Loss, LossName and LossConfig", ErrArgument)
 	case o.LossName != "":
 		return layer.LossByName(o.LossName)

@@ -99,6 +99,14 @@ func TestSetLearningRate(t *testing.T) {
 	}
 }
 
+// TestOptimizerOfAConfig: its learning rate is that of the config.
+func TestOptimizerOfAConfig(t *testing.T) {
+	m := slope(t, CompileOptions{OptimizerConfig: &optim.Config{ClassName: "SGD", Config: map[string]any{"learning_rate": 0.25}}})
+	if b, r := moved(t, m); !nearly(b, 0.25) || !nearly(r, 0.25) {
+		t.Errorf("a step moves the bias by %v and the row by %v, want 0.25", b, r)
+	}
+}
+
 // TestOwnOptimizersKeepTheirRate: those of TableOptimizers are not the model's.
 func TestOwnOptimizersKeepTheirRate(t *testing.T) {
 	m := slope(t, CompileOptions{Optimizer: &optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(0.125)},
