@@ -51,7 +51,19 @@ def functional():
     return keras.Model([a, b, x], [score, near])
 
 
-MODELS = {"sequential": (sequential, [(None, 1)], 840), "functional": (functional, [(None, 1), (None, 1)], 113)}
+def ranking():
+    """Merges and normalizations of two inputs of numbers."""
+    a, b = L.Input((6,), name="a"), L.Input((6,), name="b")
+    norm = L.BatchNormalization(axis=1, momentum=0.75, epsilon=0.5, center=False, gamma_regularizer=R.L2(0.25), name="norm")(a)
+    level = L.LayerNormalization(axis=[1], epsilon=0.25, beta_initializer="ones", name="level")(b)
+    x = L.Multiply(name="product")([norm, level])
+    x = L.Average(name="mean")([x, L.Subtract(name="difference")([a, b])])
+    x = L.Maximum(name="largest")([x, L.Minimum(name="smallest")([a, level])])
+    return keras.Model([a, b], L.Dense(1, activation="selu", name="score")(x))
+
+
+MODELS = {"sequential": (sequential, [(None, 1)], 840), "functional": (functional, [(None, 1), (None, 1)], 113),
+          "ranking": (ranking, [(None, 1)], 37)}
 
 
 def meaning(value):
@@ -72,7 +84,8 @@ for name, (make, outputs, params) in MODELS.items():
         with open(os.path.join(folder, f"{dialect}-{name}.json"), "w") as f:
             f.write(json.dumps(json.loads(m.to_json()), separators=(",", ":")) + "\n")
         continue
-    names = [dialect, "tf1"] if dialect == "keras2" else [dialect]
+    # TensorFlow 1.4 has not all layers of the last.
+    names = [dialect, "tf1"] if dialect == "keras2" and name != "ranking" else [dialect]
     for written in names:
         with open(os.path.join(folder, f"rowan-{written}-{name}.json")) as f:
             text = f.read()

@@ -123,6 +123,13 @@ var keras = map[string]foreign{
 	"Concatenate":            {first: TF1},
 	"Dot":                    {first: TF1},
 	"Add":                    {first: TF1},
+	"Multiply":               {first: TF1},
+	"Average":                {first: TF1},
+	"Maximum":                {first: TF1},
+	"Subtract":               {first: Keras2},
+	"Minimum":                {first: Keras2},
+	"BatchNormalization":     {first: TF1},
+	"LayerNormalization":     {first: Keras2},
 	"GlobalAveragePooling1D": {first: TF1, ours: map[string]any{}, since: map[string]Dialect{"keepdims": Keras2}},
 	"GlobalMaxPooling1D":     {first: TF1, since: map[string]Dialect{"keepdims": Keras2}},
 }
