@@ -133,8 +133,11 @@ func savesLast(all []Callback) []Callback {
 }
 
 func rank(c Callback) int {
-	if _, saves := c.(*Checkpoint); saves {
+	switch c.(type) {
+	case *BestCheckpoint:
 		return 1
+	case *Checkpoint:
+		return 2 // knows what the best one remembers
 	}
 	return 0
 }

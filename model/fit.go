@@ -29,7 +29,9 @@ type FitOptions struct {
 	// weights, and count in weighted metrics. The model must have one output with
 	// a loss, of one label an example. Default: none.
 	ClassWeights map[int]float32
-	// Callbacks take part. Those of type *Checkpoint come after all others.
+	// Callbacks take part. Those of type *Checkpoint and *BestCheckpoint come after
+	// all others. (Keras' TerminateOnNaN is not needed: a loss, gradient or update
+	// that is not finite ends the training with an error, before it is written.)
 	Callbacks []Callback
 }
 
