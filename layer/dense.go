@@ -78,26 +78,15 @@ func (l *Dense) Call(c *Call, in ...*graph.Node) []*graph.Node {
 
 // Config implements [Configurer].
 func (l *Dense) Config() Config {
-	return l.BaseConfig().with(Config{
-		"units": l.units, "activation": l.o.Activation, "use_bias": !l.o.NoBias,
-		"kernel_initializer": initializerConfig(l.o.Kernel.Initializer),
-		"bias_initializer":   initializerConfig(l.o.Bias.Initializer),
-		"kernel_regularizer": l.o.Kernel.Regularizer.config(),
-		"bias_regularizer":   l.o.Bias.Regularizer.config(),
-		"kernel_constraint":  constraintConfig(l.o.Kernel.Constraint),
-		"bias_constraint":    constraintConfig(l.o.Bias.Constraint),
-	})
+	return l.BaseConfig().with(Config{"units": l.units, "activation": l.o.Activation, "use_bias": !l.o.NoBias}).
+		with(weightConfig("kernel", l.o.Kernel)).with(weightConfig("bias", l.o.Bias))
 }
 
 func denseFromConfig(c Config) (Layer, error) {
 	r := c.reader()
 	units := r.int("units")
-	weight := func(name string) WeightOptions {
-		return WeightOptions{Initializer: r.initializer(name + "_initializer"),
-			Regularizer: r.regularizer(name + "_regularizer"), Constraint: r.constraint(name + "_constraint")}
-	}
 	o := DenseOptions{Options: r.options(), Activation: r.text("activation"), NoBias: r.off("use_bias"),
-		Kernel: weight("kernel"), Bias: weight("bias")}
+		Kernel: r.weight("kernel"), Bias: r.weight("bias")}
 	if err := r.done("Dense"); err != nil {
 		return nil, err
 	}
