@@ -34,7 +34,8 @@ import (
 	"hash/crc32"
 )
 
-// Version is the version of array files, and of table files that have no scores.
+// Version is the version of array and vocabulary files, and of table files that
+// have no scores.
 const Version = 1
 
 // TableVersion is the newest version of table files: those with scores. Others
