@@ -58,13 +58,27 @@ func shapesOf(ts []*Tensor) []Shape {
 	return shapes
 }
 
+// symbolic is what HostLayer and IDLayer have in common.
+type symbolic interface {
+	Symbolic(in []*Tensor) (*Tensor, error)
+}
+
+// takesIDs reports whether the layer stands in the host stage.
+func (b *Base) takesIDs() bool {
+	switch b.self.(type) {
+	case HostLayer, IDLayer:
+		return true
+	}
+	return false
+}
+
 // accepts checks stage, spec and masks of the inputs.
 func (b *Base) accepts(in []*Tensor) error {
-	_, host := b.self.(HostLayer)
+	host := b.takesIDs()
 	for i, t := range in {
 		switch {
 		case host && !t.ids:
-			return fmt.Errorf("%w: layer %q looks ids up and can only be used as the first layer, directly behind an input of ids; its input %d is float32, computed by %q",
+			return fmt.Errorf("%w: layer %q looks ids up and can only be used as the first layer, behind an input of ids; its input %d is float32, computed by %q",
 				ErrStage, b.Name(), i, t.name)
 		case !host && t.ids:
 			return fmt.Errorf("%w: layer %q computes on floats; its input %d is the ids of %q: put an Embedding between",
@@ -104,9 +118,12 @@ func (b *Base) checkCount(n int) error {
 // outputs returns tensors of the right shapes, not connected yet.
 func (b *Base) outputs(in []*Tensor, shapes []Shape) ([]*Tensor, error) {
 	switch l := b.self.(type) {
-	case HostLayer:
+	case HostLayer, IDLayer:
 		var t *Tensor
-		err := guard(func() (err error) { t, err = l.Symbolic(in); return err })
+		err := guard(func() (err error) { t, err = l.(symbolic).Symbolic(in); return err })
+		if err == nil && t == nil {
+			err = fmt.Errorf("%w: Symbolic returned no output", ErrArgument)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +132,7 @@ func (b *Base) outputs(in []*Tensor, shapes []Shape) ([]*Tensor, error) {
 	case GraphLayer:
 		return b.graphOutputs(l, in, shapes)
 	}
-	return nil, fmt.Errorf("%w: %s is neither a GraphLayer nor a HostLayer: it needs a Call or a Lookup method", ErrNotInitialized, b.Class())
+	return nil, fmt.Errorf("%w: %s is neither a GraphLayer nor a HostLayer: it needs a Call, a Lookup or a Map method", ErrNotInitialized, b.Class())
 }
 
 func (b *Base) graphOutputs(l GraphLayer, in []*Tensor, shapes []Shape) ([]*Tensor, error) {

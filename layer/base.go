@@ -41,8 +41,7 @@ func (b *Base) Init(self Layer, o Options) {
 // the first: one of the shape in its options. A nil Shape says that the layer
 // does not know it.
 func (b *Base) ImpliedInput() InputOptions {
-	_, host := b.self.(HostLayer)
-	return InputOptions{IDs: host, Shape: slices.Clone(b.options.InputShape)}
+	return InputOptions{IDs: b.takesIDs(), Shape: slices.Clone(b.options.InputShape)}
 }
 
 // SupportMasking says that the layer knows what to do with a mask: use it, or

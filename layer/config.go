@@ -52,6 +52,9 @@ var constructors = map[string]Constructor{
 	"GlobalMaxPooling1D":     maxFromConfig,
 	"GlobalSumPooling1D":     sumFromConfig,
 	"DropMask":               dropMaskFromConfig,
+	"Hashing":                hashingFromConfig,
+	"IntegerLookup":          integerLookupFromConfig,
+	"StringLookup":           stringLookupFromConfig,
 }
 
 // ToConfig returns a layer's class name and config.

@@ -52,7 +52,7 @@ func configured(t testing.TB) []layer.Layer {
 		layer.NewDropMask(o),
 	}
 	in := must[*layer.Tensor](t)(layer.Input(layer.InputOptions{Name: "in", IDs: true, KeyType: tensor.String, Ragged: true}))
-	return append(all, in.Node().Layer)
+	return append(append(all, configuredIDs(t, o)...), in.Node().Layer)
 }
 
 func TestConfigsRoundTrip(t *testing.T) {

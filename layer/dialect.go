@@ -132,6 +132,9 @@ var keras = map[string]foreign{
 	"LayerNormalization":     {first: Keras2},
 	"GlobalAveragePooling1D": {first: TF1, ours: map[string]any{}, since: map[string]Dialect{"keepdims": Keras2}},
 	"GlobalMaxPooling1D":     {first: TF1, since: map[string]Dialect{"keepdims": Keras2}},
+	"Hashing":                {first: Keras2},
+	"IntegerLookup":          {first: Keras2},
+	"StringLookup":           {first: Keras2},
 }
 
 // translate turns a config of ours into one of the dialect, in place.

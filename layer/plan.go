@@ -15,7 +15,8 @@ import (
 type Plan struct {
 	// Inputs and Outputs are as given.
 	Inputs, Outputs []*Tensor
-	// Host are the calls of host layers, in order of their first use.
+	// Host are the calls of the host stage, HostLayers and IDLayers, each after
+	// those it needs.
 	Host []*Node
 	// Graph are the calls of graph layers, each after those it needs.
 	Graph []*Node
@@ -73,7 +74,7 @@ func (p *Plan) visit(t *Tensor, seen map[*Node]bool) error {
 	if !slices.Contains(p.Layers, n.Layer) {
 		p.Layers = append(p.Layers, n.Layer)
 	}
-	if _, host := n.Layer.(HostLayer); host {
+	if n.Layer.core().takesIDs() {
 		p.Host = append(p.Host, n)
 		return nil
 	}

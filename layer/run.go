@@ -68,10 +68,12 @@ func (b *Base) Run(ctx context.Context, a Args, in ...Value) (*Output, error) {
 	switch l := b.self.(type) {
 	case HostLayer:
 		return b.runHost(ctx, l, a, in)
+	case IDLayer:
+		return b.runIDs(ctx, l, a, in)
 	case GraphLayer:
 		return b.runGraph(ctx, l, a, in)
 	}
-	return nil, fmt.Errorf("%w: %s is neither a GraphLayer nor a HostLayer", ErrNotInitialized, b.Class())
+	return nil, fmt.Errorf("%w: %s is neither a GraphLayer nor a HostLayer nor an IDLayer", ErrNotInitialized, b.Class())
 }
 
 func (b *Base) runHost(ctx context.Context, l HostLayer, a Args, in []Value) (*Output, error) {

@@ -31,17 +31,30 @@ type Value struct {
 type HostStage struct {
 	plan    *Plan
 	rows    map[*Node]*Rows
+	maps    map[Layer]*Mapping // of IDLayers
 	trained []int
 	arrays  []dense.Array
 }
 
 // NewHostStage returns a stage for one goroutine.
 func (p *Plan) NewHostStage() *HostStage {
-	s := &HostStage{plan: p, rows: make(map[*Node]*Rows), trained: p.trained()}
+	s := &HostStage{plan: p, rows: make(map[*Node]*Rows), maps: make(map[Layer]*Mapping), trained: p.trained()}
 	for _, n := range p.Host {
-		s.rows[n] = &Rows{feature: n.In[0].name}
+		if _, ok := n.Layer.(HostLayer); ok {
+			s.rows[n] = &Rows{feature: feature(n)}
+		} else {
+			s.maps[n.Layer] = &Mapping{feature: feature(n)}
+		}
 	}
 	return s
+}
+
+// feature is the name of the input that a call of the host stage begins at.
+func feature(n *Node) string {
+	for len(n.In[0].node.In) > 0 {
+		n = n.In[0].node
+	}
+	return n.In[0].name
 }
 
 // Lookup looks the ids of a batch up. in belongs to Plan.Inputs. The result is
@@ -58,14 +71,44 @@ func (s *HostStage) Lookup(ctx context.Context, training bool, in ...Value) ([]d
 		}
 		at[t] = in[i]
 	}
+	for _, m := range s.maps {
+		m.begin()
+	}
 	for _, n := range s.plan.Host {
-		r := s.rows[n]
-		look := func() error { return n.Layer.(HostLayer).Lookup(ctx, r, at[n.In[0]].IDs, training) }
-		if err := guard(look); err != nil {
+		if err := guard(func() error { return s.call(ctx, n, at, training) }); err != nil {
 			return nil, fmt.Errorf("layer %q: %w", n.Layer.core().Name(), err)
 		}
 	}
 	return s.feeds(at)
+}
+
+// call computes a node of the host stage.
+func (s *HostStage) call(ctx context.Context, n *Node, at map[*Tensor]Value, training bool) error {
+	ids := at[n.In[0]].IDs
+	if l, ok := n.Layer.(HostLayer); ok {
+		return l.Lookup(ctx, s.rows[n], ids, training)
+	}
+	ids, err := n.Layer.(IDLayer).Map(ctx, s.maps[n.Layer], ids, training)
+	at[n.Out[0]] = Value{IDs: ids}
+	return err
+}
+
+// Learn makes the layers' own what the last Lookup, one that trains, showed them
+// for the first time: a vocabulary's new tokens. Call it once a step when nothing
+// can stop the step any more, before gradients are applied; without it the layers
+// stay as they are. A layer that was taught elsewhere since the Lookup is
+// rowan.ErrStale, and the step must not be taken.
+func (s *HostStage) Learn() error {
+	for _, l := range s.plan.Layers {
+		learner, ok := l.(Learner)
+		if !ok {
+			continue
+		}
+		if err := guard(func() error { return learner.Learn(s.maps[l]) }); err != nil {
+			return fmt.Errorf("layer %q: %w", l.core().Name(), err)
+		}
+	}
+	return nil
 }
 
 // feeds gathers the arrays that enter the graph.
