@@ -182,7 +182,8 @@ func (r *configReader) input(c layer.Config) (layer.InputOptions, error) {
 
 // asIDs makes an input one of ids, if what takes it looks ids up.
 func asIDs(o layer.InputOptions, taker layer.Layer) layer.InputOptions {
-	if _, host := taker.(layer.HostLayer); host {
+	switch taker.(type) {
+	case layer.HostLayer, layer.IDLayer:
 		o.IDs = true
 	}
 	return o

@@ -69,8 +69,10 @@ func (s *Sequential) Add(l layer.Layer) error {
 	if err != nil {
 		return err
 	}
-	if err := s.use([]*layer.Tensor{s.input}, []*layer.Tensor{out}); err != nil {
-		return err
+	if !out.IsIDs() { // else an embedding is still to come
+		if err := s.use([]*layer.Tensor{s.input}, []*layer.Tensor{out}); err != nil {
+			return err
+		}
 	}
 	s.output, s.stack = out, append(s.stack, l)
 	return nil

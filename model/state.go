@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/internal/format"
@@ -30,7 +32,9 @@ type meta struct {
 	// Rates are the learning rates that were set by hand.
 	Rates *rateChanges `json:"rates,omitempty"`
 	// Tables are the names of the tables, in order. Their files have their steps.
-	Tables   []string `json:"tables"`
+	Tables []string `json:"tables"`
+	// Layers are the names of the layers with state beside their weights.
+	Layers   []string `json:"layers,omitempty"`
 	Progress progress `json:"progress"`
 	// Config is the caller's.
 	Config json.RawMessage `json:"config,omitempty"`
@@ -45,14 +49,27 @@ func (m *Model) describe() meta {
 	for _, t := range m.plan.Tables() {
 		d.Tables = append(d.Tables, t.Name())
 	}
+	for _, l := range m.plan.Stateful() {
+		d.Layers = append(d.Layers, layer.Of(l).Name())
+	}
 	return d
 }
 
-// writeWeights writes the files of tables and dense weights.
+// layerFile is the name of the file of a layer's state: see rowan.TableFile.
+func layerFile(name string) string {
+	return "layer-" + strings.TrimSuffix(rowan.TableFile(name), ".table") + ".state"
+}
+
+// writeWeights writes the files of tables, of layers' states and of dense weights.
 func (m *Model) writeWeights(ctx context.Context, create func(string) (io.WriteCloser, error)) error {
 	for _, t := range m.plan.Tables() {
 		if err := writeFile(create, rowan.TableFile(t.Name()), func(w io.Writer) error { return t.Save(ctx, w) }); err != nil {
 			return err
+		}
+	}
+	for _, l := range m.plan.Stateful() {
+		if err := writeFile(create, layerFile(layer.Of(l).Name()), l.SaveState); err != nil {
+			return fmt.Errorf("state of layer %q: %w", layer.Of(l).Name(), err)
 		}
 	}
 	arrays, err := m.arrays()
@@ -104,6 +121,10 @@ func (m *Model) readWeights(ctx context.Context, d *meta, open func(string) (io.
 	if err != nil {
 		return err
 	}
+	states, err := m.readStates(open)
+	if err != nil {
+		return err
+	}
 	table := func(t *rowan.Table) (io.ReadCloser, error) { return open(rowan.TableFile(t.Name())) }
 	m.weights.Lock()
 	defer m.weights.Unlock()
@@ -111,11 +132,36 @@ func (m *Model) readWeights(ctx context.Context, d *meta, open func(string) (io.
 		return err
 	}
 	install()
+	for _, install := range states {
+		install()
+	}
 	if m.compiled == nil {
 		return nil
 	}
 	m.compiled.step = d.OptimizerStep
 	return m.compiled.setRates(d.Rates)
+}
+
+// readStates reads the states of layers, and returns what puts them in place.
+func (m *Model) readStates(open func(string) (io.ReadCloser, error)) ([]func(), error) {
+	var installs []func()
+	for _, l := range m.plan.Stateful() {
+		install, err := readState(l, open)
+		if err != nil {
+			return nil, fmt.Errorf("state of layer %q: %w", layer.Of(l).Name(), err)
+		}
+		installs = append(installs, install)
+	}
+	return installs, nil
+}
+
+func readState(l layer.Stateful, open func(string) (io.ReadCloser, error)) (install func(), err error) {
+	f, err := open(layerFile(layer.Of(l).Name()))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return l.LoadState(f)
 }
 
 // fits says how a checkpoint is not one of this model.
@@ -128,6 +174,9 @@ func (m *Model) fits(d *meta) error {
 		if t.Name() != d.Tables[i] {
 			return fmt.Errorf("%w: table %d is %q in the checkpoint and %q in the model", rowan.ErrMismatch, i, d.Tables[i], t.Name())
 		}
+	}
+	if own := m.describe().Layers; !slices.Equal(own, d.Layers) {
+		return fmt.Errorf("%w: the layers with state are %q in the checkpoint and %q in the model", rowan.ErrMismatch, d.Layers, own)
 	}
 	if c := m.compiled; c != nil && d.Optimizer != "" && d.Optimizer != c.optimizer.Updater.Name() {
 		return fmt.Errorf("%w: the checkpoint was trained with %s, the model is compiled with %s", rowan.ErrMismatch, d.Optimizer, c.optimizer.Updater.Name())

@@ -79,6 +79,9 @@ func (m *Model) try(ctx context.Context, c *compiled, b *Batch, measure bool) (*
 	}
 	m.weights.Lock()
 	defer m.weights.Unlock()
+	if err := c.stage.Learn(); err != nil {
+		return nil, err
+	}
 	if err := c.apply(ctx, scale); err != nil {
 		return nil, err
 	}
