@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,7 +53,7 @@ func configured(t testing.TB) []layer.Layer {
 		layer.NewDropMask(o),
 	}
 	in := must[*layer.Tensor](t)(layer.Input(layer.InputOptions{Name: "in", IDs: true, KeyType: tensor.String, Ragged: true}))
-	return append(append(all, configuredIDs(t, o)...), in.Node().Layer)
+	return append(slices.Concat(all, configuredIDs(t, o), configuredReduced(t, o)), in.Node().Layer)
 }
 
 func TestConfigsRoundTrip(t *testing.T) {

@@ -34,17 +34,27 @@ type Rows struct {
 	feature string // names the input in errors
 	lookup  rowan.Lookup
 	ids     tensor.IDs
-	mask    []bool // of the ids; nil without one
+	shaped  *tensor.Values // lookup's values in another shape; nil as they are
+	mask    []bool         // of the ids; nil without one
 	ragged  bool
 	bags    tensor.Bags
 	padded  tensor.Values
 	valid   []bool        // mask of padded
 	grad    tensor.Values // of lookup's values, unpadded
+	// Memory for ids in another order or other bags than they came in, which the
+	// lookup refers to until it has been trained.
+	splits []int64
+	sorted regrouped
 }
 
 // Values returns the rows: shape(ids) + (width,), pooled without the last
 // dimension of ids. Valid until r is used again.
-func (r *Rows) Values() *tensor.Values { return r.lookup.Values() }
+func (r *Rows) Values() *tensor.Values {
+	if r.shaped != nil {
+		return r.shaped
+	}
+	return r.lookup.Values()
+}
 
 // Mask returns which ids count, in the order of the ids; nil without a mask.
 func (r *Rows) Mask() []bool { return r.mask }
@@ -60,7 +70,7 @@ func (r *Rows) Splits() []int64 {
 
 // look does the lookup that host layers share. mask is appended to by the caller.
 func (r *Rows) look(ctx context.Context, t *rowan.Table, ids tensor.IDs, o rowan.LookupOptions) error {
-	r.ids, r.mask, r.ragged = ids, r.mask[:0], false
+	r.ids, r.shaped, r.mask, r.ragged = ids, nil, r.mask[:0], false
 	if err := t.LookupInto(ctx, &r.lookup, ids, o); err != nil {
 		return err
 	}
@@ -133,7 +143,7 @@ func (r *Rows) length() int {
 // layer's table. Both must stay as they are until g has been applied.
 func (r *Rows) Backward(g *rowan.Gradients, grad *tensor.Values) error {
 	if !r.ragged {
-		return g.Add(&r.lookup, grad)
+		return r.backShaped(g, grad)
 	}
 	if err := r.grad.Reset(r.Values().Shape()...); err != nil {
 		return err
