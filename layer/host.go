@@ -9,11 +9,12 @@ import (
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
-// HostLayer computes floats from ids, outside the graph, with a table.
+// HostLayer computes floats from ids, outside the graph, with a table. One of
+// one's own embeds Base, or an embedding of this package; see [Rows.Look].
 type HostLayer interface {
 	Layer
-	// Symbolic returns the output for symbolic ids: its shape, and whether a
-	// mask travels with it.
+	// Symbolic returns the output for symbolic ids, its shape and whether a mask
+	// travels with it: see SymbolicRows.
 	Symbolic(in []*Tensor) (*Tensor, error)
 	// Lookup looks ids up into r, whose memory is reused. Any number of
 	// goroutines may call it, each with its own r.

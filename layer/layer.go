@@ -2,15 +2,16 @@
 // to compute, and can be connected into a graph.
 //
 // A model has two stages, in one direction. The host stage turns ids into
-// floats with tables; the graph stage turns floats into outputs and a loss,
-// and is differentiated:
+// floats with tables, and before that perhaps into other ids, with a vocabulary
+// or a hash; the graph stage turns floats into outputs and a loss, and is
+// differentiated:
 //
 //	Input ──ids──> Embedding ──floats, mask──> Concatenate ─> Dense ─> Dense ──> output
-//	              (HostLayer)                  └────────── GraphLayers ──────┘
+//	        [IDLayer] (HostLayer)              └────────── GraphLayers ──────┘
 //	  <────────────── host stage ────────────┘└──────────── graph stage ──────────>
 //
-// So an embedding layer is only ever the first layer on its path from an
-// input, as Keras has it; anything else is an error that says so.
+// So an embedding layer is only ever the first layer of floats on its path from
+// an input, as Keras has it; anything else is an error that says so.
 //
 // A layer is used in two ways. [Base.Apply] connects it symbolically: it takes
 // and returns a [Tensor] (a shape, no data) and remembers a [Node] for every
@@ -54,7 +55,7 @@ var (
 )
 
 // Layer is what all layers have in common. Types implement it by embedding
-// [Base], and one of [GraphLayer] and [HostLayer] to be of use.
+// [Base], and one of [GraphLayer], [HostLayer] and [IDLayer] to be of use.
 type Layer interface {
 	core() *Base
 	// Build creates the weights for inputs of these shapes, with AddWeight,

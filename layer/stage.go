@@ -28,6 +28,7 @@ type Value struct {
 //	arrays := stage.Lookup(ids)          host: rows in, rectangles out
 //	results := program.Run(arrays)       graph: loss, gradients
 //	stage.Backward(results, gradients)   host: gradients to their tables
+//	stage.Learn()                        host: new tokens to their vocabularies
 type HostStage struct {
 	plan    *Plan
 	rows    map[*Node]*Rows
@@ -97,7 +98,8 @@ func (s *HostStage) call(ctx context.Context, n *Node, at map[*Tensor]Value, tra
 // for the first time: a vocabulary's new tokens. Call it once a step when nothing
 // can stop the step any more, before gradients are applied; without it the layers
 // stay as they are. A layer that was taught elsewhere since the Lookup is
-// rowan.ErrStale, and the step must not be taken.
+// rowan.ErrStale, and the step must not be taken, though layers before it have
+// learned.
 func (s *HostStage) Learn() error {
 	for _, l := range s.plan.Layers {
 		learner, ok := l.(Learner)
