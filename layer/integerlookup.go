@@ -36,8 +36,9 @@ type IntegerLookupOptions struct {
 // after the other, but in an order that they must see to. Uses in training are
 // counted.
 //
-// Source wrong: there, prediction adds keys and counts too; key -1 cannot be
-// used on a GPU; the order of new keys of a batch there is left to chance.
+// Source differs: there, prediction adds keys and counts too. Source wrong: key
+// -1 is reserved on a GPU, where the order of a batch's new keys is left to
+// chance.
 type IntegerLookup struct {
 	Base
 	max int

@@ -30,10 +30,11 @@ func TestDocumentedBytes(t *testing.T) {
 		blocks: []Block{{Keys: []uint64{42}, Scores: []int64{3}, Rows: []float32{1}}},
 	}
 	for name, file := range map[string][]byte{
-		"film.table":   encoded(t, film),
-		"genre.table":  encoded(t, genre),
-		"user.table":   encoded(t, user),
-		"dense.arrays": encodeArrays(t, []Array{array(t, "bias", []float32{1, -1}, 2)}),
+		"film.table":         encoded(t, film),
+		"genre.table":        encoded(t, genre),
+		"user.table":         encoded(t, user),
+		"dense.arrays":       encodeArrays(t, []Array{array(t, "bias", []float32{1, -1}, 2)}),
+		"layer-lookup.state": encodeVocabulary(t, &Vocabulary{KeyType: tensor.Int64, Unknown: 2, Keys: []uint64{42, ^uint64(0)}, Uses: []uint64{3, 1}}),
 	} {
 		want := "`" + name + "`:\n\n```\n" + hex.Dump(file) + "```\n"
 		if !strings.Contains(text, want) {
