@@ -44,7 +44,7 @@ func (p *Plan) NewHostStage() *HostStage {
 		if _, ok := n.Layer.(HostLayer); ok {
 			s.rows[n] = &Rows{feature: feature(n)}
 		} else {
-			s.maps[n.Layer] = &Mapping{feature: feature(n)}
+			s.maps[n.Layer] = new(Mapping)
 		}
 	}
 	return s
