@@ -175,11 +175,11 @@ func (c *Call) addActivity(b *Base, out []*graph.Node) {
 }
 
 // WeightLosses returns the regularizers' penalties on the weights of vars,
-// each once. Tables pay theirs when rows are updated.
+// each once, those of frozen weights too. Tables pay theirs when rows are updated.
 func (c *Call) WeightLosses(vars []*Variable) []*graph.Node {
 	var losses []*graph.Node
 	for _, v := range vars {
-		if v.table == nil && !v.regularizer.IsZero() && v.Trainable() {
+		if v.table == nil && !v.regularizer.IsZero() {
 			losses = append(losses, v.regularizer.node(c.Var(v)))
 		}
 	}

@@ -3,9 +3,11 @@ package layer_test
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/layer"
 )
@@ -73,5 +75,13 @@ func TestLossWeightsAndMasks(t *testing.T) {
 	}
 	if want := float32(1+0.5*4+0.5*9) / 3; !near([]float32{r.Loss / 10, r.Outputs[1].Float[0]}, []float32{want, want}) {
 		t.Errorf("loss = %v and %v, want ten times %v, and it", r.Loss, r.Outputs[1].Float, want)
+	}
+}
+
+// TestFrozenPenaltiesCount, as in Keras 2.
+func TestFrozenPenaltiesCount(t *testing.T) {
+	d := newDense(t, 1, layer.DenseOptions{Options: layer.Options{Frozen: true}, NoBias: true, Kernel: layer.WeightOptions{Initializer: initializer.Constant{Value: 2}, Regularizer: layer.L2(1)}})
+	if out := run(t, d, vector(t, []int{1, 1}, 1)); !slices.Equal(out.Losses, []float32{4}) {
+		t.Errorf("losses of a frozen layer = %v, want [4]", out.Losses)
 	}
 }
