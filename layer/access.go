@@ -58,19 +58,68 @@ func (b *Base) Output() ([]*Tensor, error) {
 	return n.Out, nil
 }
 
+// InputShapes returns the input shapes, if all calls agree on them.
+func (b *Base) InputShapes() ([]Shape, error) {
+	return b.agreed("input shape", func(n *Node) []*Tensor { return n.In })
+}
+
 // OutputShapes returns the output shapes, if all calls agree on them.
 func (b *Base) OutputShapes() ([]Shape, error) {
+	return b.agreed("output shape", func(n *Node) []*Tensor { return n.Out })
+}
+
+func (b *Base) agreed(what string, of func(*Node) []*Tensor) ([]Shape, error) {
 	if len(b.nodes) == 0 {
-		return nil, b.neverCalled("output shape")
+		return nil, b.neverCalled(what)
 	}
-	first := shapesOf(b.nodes[0].Out)
+	first := shapesOf(of(b.nodes[0]))
 	for _, n := range b.nodes[1:] {
-		if all := shapesOf(n.Out); !slices.EqualFunc(first, all, Shape.Equal) {
-			return nil, fmt.Errorf("%w: layer %q has several calls with different output shapes, %v and %v: use OutputShapeAt",
-				ErrNotConnected, b.Name(), first, all)
+		if other := shapesOf(of(n)); !slices.EqualFunc(first, other, Shape.Equal) {
+			return nil, fmt.Errorf("%w: layer %q has several calls with different %ss, %v and %v: use the accessor that takes a node index",
+				ErrNotConnected, b.Name(), what, first, other)
 		}
 	}
 	return first, nil
+}
+
+// InputMaskAt returns the masks of the inputs of call i, from 0; nil for an
+// input without one.
+func (b *Base) InputMaskAt(i int) ([]*Mask, error) {
+	n, err := b.node(i, "input mask")
+	if err != nil {
+		return nil, err
+	}
+	return masksOf(n.In), nil
+}
+
+// OutputMaskAt returns the masks of the outputs of call i, from 0; nil for an
+// output without one.
+func (b *Base) OutputMaskAt(i int) ([]*Mask, error) {
+	n, err := b.node(i, "output mask")
+	if err != nil {
+		return nil, err
+	}
+	return masksOf(n.Out), nil
+}
+
+// InputMask returns the masks of the inputs of the layer's only call, nil for
+// an input without one. With several calls it is an error: use InputMaskAt.
+func (b *Base) InputMask() ([]*Mask, error) {
+	n, err := b.only("input mask")
+	if err != nil {
+		return nil, err
+	}
+	return masksOf(n.In), nil
+}
+
+// OutputMask returns the masks of the outputs of the layer's only call, nil for
+// an output without one. With several calls it is an error: use OutputMaskAt.
+func (b *Base) OutputMask() ([]*Mask, error) {
+	n, err := b.only("output mask")
+	if err != nil {
+		return nil, err
+	}
+	return masksOf(n.Out), nil
 }
 
 func (b *Base) only(what string) (*Node, error) {

@@ -26,23 +26,22 @@ func (b *Base) ApplyAll(in ...*Tensor) ([]*Tensor, error) {
 	if err := b.check(); err != nil {
 		return nil, err
 	}
-	if len(in) == 0 || slices.Contains(in, nil) {
-		return nil, fmt.Errorf("%w: layer %q was applied to %d inputs, some of them nil", ErrArgument, b.Class(), len(in))
+	if len(in) == 0 {
+		return nil, fmt.Errorf("%w: layer %q was applied to no input", ErrArgument, b.Class())
 	}
 	for i, t := range in {
-		if t.node == nil {
-			return nil, fmt.Errorf("%w: input %d of layer %q comes neither from Input nor from a layer", ErrArgument, i, b.Class())
+		if err := t.usable(); err != nil {
+			return nil, fmt.Errorf("input %d of layer %q: %w", i, b.Class(), err)
 		}
 	}
 	b.bind(in[0].scope)
 	if err := b.accepts(in); err != nil {
 		return nil, err
 	}
-	shapes := shapesOf(in)
-	if err := b.build(shapes); err != nil {
+	if err := b.build(shapesOf(in)); err != nil {
 		return nil, err
 	}
-	out, err := b.outputs(in, shapes)
+	out, err := b.outputs(in)
 	if err != nil {
 		return nil, fmt.Errorf("layer %q: %w", b.Name(), err)
 	}
@@ -83,6 +82,9 @@ func (b *Base) accepts(in []*Tensor) error {
 		case !host && t.ids:
 			return fmt.Errorf("%w: layer %q computes on floats; its input %d is the ids of %q: put an Embedding between",
 				ErrStage, b.Name(), i, t.name)
+		case len(t.shape) == 0 && !b.scalars:
+			return fmt.Errorf("%w: layer %q takes batches; its input %d is a scalar, computed by %q: only operations of package op take those",
+				ErrShape, b.Name(), i, t.name)
 		case t.masked && !b.masking:
 			return fmt.Errorf("%w: layer %q does not support masking, but was passed an input_mask by %q: pool with a layer that does, or apply DropMask first",
 				ErrMask, b.Name(), t.name)
@@ -116,7 +118,7 @@ func (b *Base) checkCount(n int) error {
 }
 
 // outputs returns tensors of the right shapes, not connected yet.
-func (b *Base) outputs(in []*Tensor, shapes []Shape) ([]*Tensor, error) {
+func (b *Base) outputs(in []*Tensor) ([]*Tensor, error) {
 	switch l := b.self.(type) {
 	case HostLayer, IDLayer:
 		var t *Tensor
@@ -130,32 +132,33 @@ func (b *Base) outputs(in []*Tensor, shapes []Shape) ([]*Tensor, error) {
 		b.masking = b.masking || t.masked
 		return []*Tensor{t}, nil
 	case GraphLayer:
-		return b.graphOutputs(l, in, shapes)
+		return graphOutputs(l, in)
 	}
 	return nil, fmt.Errorf("%w: %s is neither a GraphLayer nor a HostLayer: it needs a Call, a Lookup or a Map method", ErrNotInitialized, b.Class())
 }
 
-func (b *Base) graphOutputs(l GraphLayer, in []*Tensor, shapes []Shape) ([]*Tensor, error) {
-	masked := make([]bool, len(in))
-	for i, t := range in {
-		masked[i] = t.masked
-	}
-	traced, outMasked, err := traceShapes(l, shapes, masked)
+func graphOutputs(l GraphLayer, in []*Tensor) ([]*Tensor, error) {
+	sketches, err := traceShapes(l, in)
 	if err != nil {
 		return nil, err
 	}
-	if s, ok := l.(Shaper); ok {
-		err := guard(func() (err error) { traced, err = s.OutputShape(shapes...); return err })
-		if err != nil {
-			return nil, err
-		}
-		if len(traced) != len(outMasked) {
-			return nil, fmt.Errorf("%w: OutputShape says %d outputs, Call returns %d", ErrArgument, len(traced), len(outMasked))
-		}
+	out := make([]*Tensor, len(sketches))
+	for i, s := range sketches {
+		out[i] = &Tensor{shape: s.shape, masked: s.mask != nil, mask: s.mask}
 	}
-	out := make([]*Tensor, len(traced))
-	for i := range out {
-		out[i] = &Tensor{shape: traced[i], masked: outMasked[i]}
+	s, ok := l.(Shaper)
+	if !ok {
+		return out, nil
+	}
+	var shapes []Shape
+	if err := guard(func() (err error) { shapes, err = s.OutputShape(shapesOf(in)...); return err }); err != nil {
+		return nil, err
+	}
+	if len(shapes) != len(out) {
+		return nil, fmt.Errorf("%w: OutputShape says %d outputs, Call returns %d", ErrArgument, len(shapes), len(out))
+	}
+	for i, s := range shapes {
+		out[i].shape = s
 	}
 	return out, nil
 }

@@ -19,6 +19,7 @@ type Base struct {
 	scope    *Scope
 	frozen   bool
 	masking  bool // supports masks
+	scalars  bool // takes inputs without a batch
 	spec     []InputSpec
 	built    bool
 	building []Shape // the shapes that Build was given

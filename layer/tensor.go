@@ -1,6 +1,8 @@
 package layer
 
 import (
+	"fmt"
+
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -12,9 +14,28 @@ type Tensor struct {
 	keyType tensor.KeyType
 	ragged  bool
 	masked  bool
+	mask    Shape // of the mask of a masked tensor; nil: that of an embedding
 	node    *Node
 	index   int
 	scope   *Scope
+	err     error // of the operation that should have made the tensor
+}
+
+// Err returns why a tensor that came out of package op is none. It is an error
+// too wherever the tensor is used, so that operations can be nested.
+func (t *Tensor) Err() error { return t.err }
+
+// usable says why the tensor is not the output of a layer or input.
+func (t *Tensor) usable() error {
+	switch {
+	case t == nil:
+		return fmt.Errorf("%w: the tensor is nil", ErrArgument)
+	case t.err != nil:
+		return t.err
+	case t.node == nil:
+		return fmt.Errorf("%w: the tensor was made by no layer: it must come from Input, Apply or package op", ErrArgument)
+	}
+	return nil
 }
 
 // Name returns the name of the layer that made the tensor.
@@ -34,6 +55,13 @@ func (t *Tensor) Ragged() bool { return t.ragged }
 
 // Masked reports whether a mask travels with the tensor.
 func (t *Tensor) Masked() bool { return t.masked }
+
+func (t *Tensor) maskShape() Shape {
+	if t.mask != nil {
+		return t.mask
+	}
+	return maskShape(t.shape)
+}
 
 // Node returns the call that made the tensor.
 func (t *Tensor) Node() *Node { return t.node }

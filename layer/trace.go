@@ -13,31 +13,66 @@ import (
 // unlikely sizes, so that nothing matches them by accident.
 var freeSizes = [2]int{61, 67}
 
+// sketch is what tracing says of an output: its shape, and that of its mask,
+// nil if it has none.
+type sketch struct{ shape, mask Shape }
+
 // traceShapes lowers a layer twice to learn its outputs' shapes and which of
 // them carry a mask.
-func traceShapes(l GraphLayer, in []Shape, masked []bool) ([]Shape, []bool, error) {
-	var shapes [2][]Shape
-	var outMasked []bool
+func traceShapes(l GraphLayer, in []*Tensor) ([]sketch, error) {
+	var sketches [2][]sketch
 	for i, free := range freeSizes {
 		var err error
-		if shapes[i], outMasked, err = traceOnce(l, in, masked, free); err != nil {
-			return nil, nil, err
+		if sketches[i], err = sketchOnce(l, in, free); err != nil {
+			return nil, err
 		}
 	}
-	if len(shapes[0]) != len(shapes[1]) {
-		return nil, nil, fmt.Errorf("%w: the number of outputs, %d or %d, depends on the size of the inputs", ErrArgument, len(shapes[0]), len(shapes[1]))
+	if len(sketches[0]) != len(sketches[1]) {
+		return nil, fmt.Errorf("%w: the number of outputs, %d or %d, depends on the size of the inputs", ErrArgument, len(sketches[0]), len(sketches[1]))
 	}
-	for i, s := range shapes[0] {
-		for d := range s {
-			if d < len(shapes[1][i]) && s[d] != shapes[1][i][d] {
-				s[d] = -1
-			}
-		}
+	for i, s := range sketches[0] {
+		s.shape.free(sketches[1][i].shape)
+		s.mask.free(sketches[1][i].mask)
 	}
-	return shapes[0], outMasked, nil
+	return sketches[0], nil
 }
 
-func traceOnce(l GraphLayer, in []Shape, masked []bool, free int) (shapes []Shape, outMasked []bool, err error) {
+// free makes the dimensions free that differ in another trace.
+func (s Shape) free(other Shape) {
+	for d := range s {
+		if d < len(other) && s[d] != other[d] {
+			s[d] = -1
+		}
+	}
+}
+
+func sketchOnce(l GraphLayer, in []*Tensor, free int) (out []sketch, err error) {
+	var masks []Shape
+	shapes, err := traceOnce(l, in, free, false, func(_ *Call, _, outMask []*graph.Node) dense.Result {
+		masks = make([]Shape, len(outMask))
+		for i, m := range outMask {
+			if m != nil {
+				masks[i] = append(Shape{}, m.Shape().Dimensions...)
+			}
+		}
+		return dense.Result{}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(masks) != len(shapes) {
+		return nil, fmt.Errorf("%w: %d masks for %d outputs", ErrMask, len(masks), len(shapes))
+	}
+	for i, s := range shapes {
+		out = append(out, sketch{s, masks[i]})
+	}
+	return out, nil
+}
+
+// traceOnce lowers a layer alone, with a size for free dimensions, and returns
+// the shapes of its outputs. look sees the call and its results, and may add to
+// what is compiled; it may run again where a trace is repeated.
+func traceOnce(l GraphLayer, in []*Tensor, free int, training bool, look func(c *Call, out, outMask []*graph.Node) dense.Result) ([]Shape, error) {
 	vars := DenseVariables(l.core().Variables())
 	p, err := dense.New(dense.Config{
 		Name:      l.core().Name(),
@@ -45,57 +80,58 @@ func traceOnce(l GraphLayer, in []Shape, masked []bool, free int) (shapes []Shap
 		Build: func(t *dense.Trace) (dense.Result, error) {
 			nodes, masks := make([]*graph.Node, len(in)), make([]*graph.Node, len(in))
 			next := len(in)
-			for i := range in {
+			for i, x := range in {
 				nodes[i] = t.Input(i)
-				if masked[i] {
+				if x.masked {
 					masks[i] = t.Input(next)
 					next++
 				}
 			}
-			out, outMask := NewCall(t, vars, false).apply(l, nodes, masks)
-			outMasked = make([]bool, len(out))
-			for i, m := range outMask {
-				outMasked[i] = m != nil
-			}
-			return dense.Result{Outputs: out}, nil
+			c := NewCall(t, vars, training)
+			out, outMask := c.apply(l, nodes, masks)
+			r := look(c, out, outMask)
+			r.Outputs = out
+			return r, nil
 		},
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	dims, err := p.Shapes(traceInputs(in, masked, free))
+	dims, err := p.Shapes(traceInputs(in, free))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	shapes := make([]Shape, len(dims))
 	for i := range dims {
-		shapes = append(shapes, Shape(dims[i]))
+		shapes[i] = Shape(dims[i])
 	}
-	if len(outMasked) != len(shapes) {
-		return nil, nil, fmt.Errorf("%w: %d masks for %d outputs", ErrMask, len(outMasked), len(shapes))
-	}
-	return shapes, outMasked, nil
+	return shapes, nil
 }
 
 // traceInputs returns arrays without data, then masks for those that have one.
-func traceInputs(in []Shape, masked []bool, free int) []dense.Array {
+func traceInputs(in []*Tensor, free int) []dense.Array {
 	var arrays, masks []dense.Array
-	for i, s := range in {
-		dims := make([]int, len(s))
-		for d, n := range s {
-			dims[d] = n
-			if n < 0 {
-				dims[d] = free
-			}
-		}
-		arrays = append(arrays, dense.Floats(nil, dims...))
-		if masked[i] {
-			masks = append(masks, dense.Bools(nil, maskShape(dims)...))
+	for _, t := range in {
+		arrays = append(arrays, dense.Floats(nil, t.shape.sized(free)...))
+		if t.masked {
+			masks = append(masks, dense.Bools(nil, t.maskShape().sized(free)...))
 		}
 	}
 	return append(arrays, masks...)
 }
 
+// sized puts a number in the place of free dimensions.
+func (s Shape) sized(free int) []int {
+	dims := make([]int, len(s))
+	for d, n := range s {
+		dims[d] = n
+		if n < 0 {
+			dims[d] = free
+		}
+	}
+	return dims
+}
+
 // maskShape is the shape of the mask of an embedding: all dimensions but the
-// row's width. Masks of later layers may differ; a layer that is handed one
-// knows only that it covers leading dimensions.
+// row's width. Masks of later layers may differ: a tensor knows its mask's.
 func maskShape(dims []int) []int { return dims[:min(len(dims), max(1, len(dims)-1))] }
