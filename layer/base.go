@@ -17,6 +17,7 @@ type Base struct {
 	options  Options
 	name     string
 	scope    *Scope
+	inner    *Scope // names what is inside; nil until it is asked for
 	frozen   bool
 	masking  bool // supports masks
 	scalars  bool // takes inputs without a batch
@@ -29,7 +30,7 @@ type Base struct {
 	nodes    []*Node
 
 	mu    sync.Mutex
-	eager map[string]*eagerProgram // by training and masks
+	eager map[string]*eagerProgram // by eagerKey
 }
 
 // Init makes b the core of self. Every constructor calls it first.
@@ -169,14 +170,12 @@ func (b *Base) bindInside(outer *Base) {
 	if b.name != "" {
 		return
 	}
-	base := outer.Name() + "/" + snake(b.Class())
-	b.name = base
-	for n := 1; ; n++ {
-		taken := func(l Layer) bool { return l.core() != b && l.core().name == b.name }
+	taken := func(l Layer) bool { return l.core() != b && l.core().name == b.name }
+	for {
+		b.name = outer.NameScope().unique(snake(b.Class()))
 		if !slices.ContainsFunc(outer.layers, taken) {
 			return
 		}
-		b.name = fmt.Sprintf("%s_%d", base, n)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 // on what else the process has built. It is safe for concurrent use.
 type Scope struct {
 	seed  uint64
+	name  string // before the names within, with a slash behind it
 	mu    sync.Mutex
 	count map[string]int
 }
@@ -23,6 +24,10 @@ func NewScope(seed uint64) *Scope { return &Scope{seed: seed, count: make(map[st
 // Seed returns the seed.
 func (s *Scope) Seed() uint64 { return s.seed }
 
+// Name returns what the names in the scope begin with: "block/" in that of the
+// layer "block", "" in one of [NewScope].
+func (s *Scope) Name() string { return s.name }
+
 // unique returns "dense", then "dense_1", as Keras does.
 func (s *Scope) unique(base string) string {
 	s.mu.Lock()
@@ -30,9 +35,9 @@ func (s *Scope) unique(base string) string {
 	n := s.count[base]
 	s.count[base] = n + 1
 	if n == 0 {
-		return base
+		return s.name + base
 	}
-	return fmt.Sprintf("%s_%d", base, n)
+	return fmt.Sprintf("%s%s_%d", s.name, base, n)
 }
 
 // process is the scope of layers that are used without one.

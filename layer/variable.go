@@ -72,8 +72,11 @@ type WeightOptions struct {
 const maxWeight = 1 << 31
 
 // AddWeight creates a dense weight, or returns the one of that name. Call it
-// in Build. All dimensions must be known, else ErrShape.
+// in Build, or before the first call. All dimensions must be known, else ErrShape.
 func (b *Base) AddWeight(name string, s Shape, o WeightOptions) (*Variable, error) {
+	if err := b.check(); err != nil {
+		return nil, err
+	}
 	if v := b.variable(name); v != nil {
 		if !v.shape.Equal(s) || v.table != nil {
 			return nil, fmt.Errorf("%w: layer %q already has a weight %q of shape %v, asked for %v", ErrWeights, b.Name(), name, v.shape, s)
@@ -93,6 +96,7 @@ func (b *Base) AddWeight(name string, s Shape, o WeightOptions) (*Variable, erro
 	if err := checkAxis(o.Constraint, s); err != nil {
 		return nil, fmt.Errorf("weight %q of layer %q: %w", name, b.Name(), err)
 	}
+	b.bind(process) // outside of Build it may have no name yet
 	v := &Variable{layer: b, name: name, shape: slices.Clone(s), value: make([]float32, s.size()),
 		frozen: o.Frozen, regularizer: o.Regularizer, constraint: o.Constraint}
 	v.initialize(o.Initializer)
