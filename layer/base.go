@@ -188,6 +188,15 @@ func (b *Base) Submodules() []Layer {
 	return all
 }
 
+// family is the layer and those inside it.
+func (b *Base) family() []*Base {
+	all := []*Base{b}
+	for _, l := range b.Submodules() {
+		all = append(all, l.core())
+	}
+	return all
+}
+
 // Variables returns the weights in creation order, sublayers' after the layer's own.
 func (b *Base) Variables() []*Variable {
 	all := slices.Clone(b.vars)
