@@ -28,6 +28,7 @@ type Base struct {
 	layers   []Layer
 	misuse   error // of AddLayer, which returns none; the first
 	nodes    []*Node
+	added    Additions
 
 	mu    sync.Mutex
 	eager map[string]*eagerProgram // by eagerKey

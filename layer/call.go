@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/metric"
 )
 
 // Call is one lowering of layers into a graph. Its methods may be used only
@@ -18,14 +19,18 @@ type Call struct {
 	// Training is true in a training step: dropout drops, batch statistics move.
 	Training bool
 
-	trace   *dense.Trace
-	index   map[*Variable]int
-	layer   Layer // the layer being called
-	masks   []*graph.Node
-	losses  []*graph.Node
-	updates []dense.Update // in training; one a weight
-	metrics []NamedNode
-	streams map[string]uint64 // random arrays drawn by each layer so far
+	trace    *dense.Trace
+	vars     []*Variable
+	index    map[*Variable]int
+	constant bool  // weights are constants of the graph: it is run once
+	layer    Layer // the layer being called
+	masks    []*graph.Node
+	losses   []addedLoss
+	updates  []dense.Update // in training; one a weight
+	updaters []*Base        // which layer made each update
+	metrics  []addedMetric
+	measures []measure
+	streams  map[string]uint64 // random arrays drawn by each layer so far
 }
 
 // NamedNode is a metric: a scalar and its name.
@@ -34,10 +39,27 @@ type NamedNode struct {
 	Value *graph.Node
 }
 
+// addedLoss, addedMetric and measure are what a layer added, nil if a model did.
+type (
+	addedLoss struct {
+		by   *Base
+		node *graph.Node
+	}
+	addedMetric struct {
+		by *Base
+		NamedNode
+	}
+	measure struct {
+		by     *Base
+		object metric.Metric
+		node   *graph.Node
+	}
+)
+
 // NewCall returns a lowering into a program whose variables are those of vars,
 // tables left out, in that order: see [DenseVariables].
 func NewCall(t *dense.Trace, vars []*Variable, training bool) *Call {
-	c := &Call{Training: training, trace: t, index: make(map[*Variable]int, len(vars)), streams: make(map[string]uint64)}
+	c := &Call{Training: training, trace: t, vars: vars, index: make(map[*Variable]int, len(vars)), streams: make(map[string]uint64)}
 	for i, v := range vars {
 		c.index[v] = i
 	}
@@ -52,6 +74,9 @@ func (c *Call) Graph() *graph.Graph { return c.trace.Graph() }
 
 // Var returns a dense weight. A table's rows are not in the graph: look them up.
 func (c *Call) Var(v *Variable) *graph.Node {
+	if c.constant && v.table == nil {
+		return graph.Reshape(graph.Const(c.Graph(), v.value), v.shape...)
+	}
 	i, ok := c.index[v]
 	if v.table != nil || !ok {
 		graphPanic("%w: weight %q is not an array of this graph: tables are looked up by host layers, and AddWeight makes arrays", ErrStage, v.Name())
@@ -82,50 +107,143 @@ func (c *Call) Uniform(shape ...int) *graph.Node {
 // AddLoss adds scalars of float32 to the loss of the model.
 func (c *Call) AddLoss(n ...*graph.Node) {
 	for _, l := range n {
-		checkScalar("a loss", l)
+		c.addLoss(c.by(), l)
 	}
-	c.losses = append(c.losses, n...)
+}
+
+// AddLossFunc adds what functions compute from weights to the loss of the model.
+func (c *Call) AddLossFunc(f ...LossFunc) {
+	for _, f := range f {
+		c.AddLoss((&LossTerm{f: f}).node(c))
+	}
+}
+
+func (c *Call) addLoss(by *Base, n *graph.Node) {
+	checkScalar("a loss", n)
+	c.losses = append(c.losses, addedLoss{by, n})
+}
+
+// by is the layer being called, nil outside a call.
+func (c *Call) by() *Base {
+	if c.layer == nil {
+		return nil
+	}
+	return c.layer.core()
 }
 
 // AddUpdate assigns a new value to a weight after the step: a running mean.
-// Where Training is false it does nothing. A weight has one update a step: of
-// two values, from two calls of a shared layer say, none is the right one, and
-// the second is ErrArgument.
+// Where Training is false, or the layer is frozen, it does nothing. A weight
+// has one update a step: of two values, from two calls of a shared layer say,
+// none is the right one, and the second is ErrArgument.
 func (c *Call) AddUpdate(v *Variable, n *graph.Node) {
 	c.Var(v)
-	if !c.Training {
+	by := c.by()
+	if !c.Training || by != nil && by.frozen {
 		return
 	}
 	at := c.index[v]
 	if slices.ContainsFunc(c.updates, func(u dense.Update) bool { return u.Variable == at }) {
 		graphPanic("%w: weight %q has an update in this step already: update it in one call, once, or give each call a weight of its own", ErrArgument, v.Name())
 	}
-	c.updates = append(c.updates, dense.Update{Variable: at, Value: n})
+	c.updates, c.updaters = append(c.updates, dense.Update{Variable: at, Value: n}), append(c.updaters, by)
 }
 
-// AddMetric reports a scalar of float32 under a name at every step.
+// AddMetric reports a scalar of float32 under a name at every step: its mean over the
+// examples of an epoch.
 func (c *Call) AddMetric(name string, n *graph.Node) {
 	checkScalar(fmt.Sprintf("metric %q", name), n)
-	c.metrics = append(c.metrics, NamedNode{name, n})
+	c.metrics = append(c.metrics, addedMetric{c.by(), NamedNode{name, n}})
+}
+
+// AddMetricObject gives numbers to a metric of the layer at every step, as its
+// predictions and its labels; its result is reported under its name. The layer
+// must have been told of it by [Base.TrackMetric].
+func (c *Call) AddMetricObject(m metric.Metric, n *graph.Node) {
+	by := c.by()
+	if by == nil || !slices.Contains(by.added.tracked, m) {
+		graphPanic("%w: the metric is not known to the layer: make it part of the layer in its constructor, with TrackMetric", ErrArgument)
+	}
+	c.measure(by, m, n)
+}
+
+func (c *Call) measure(by *Base, m metric.Metric, n *graph.Node) {
+	checkFloats(fmt.Sprintf("metric %q", m.Name()), n)
+	c.measures = append(c.measures, measure{by, m, n})
 }
 
 func checkScalar(what string, n *graph.Node) {
-	switch {
-	case n.Rank() != 0:
+	if n.Rank() != 0 {
 		graphPanic("%w: %s must be a scalar, got shape %v", ErrShape, what, n.Shape().Dimensions)
-	case n.DType() != dtypes.Float32:
+	}
+	checkFloats(what, n)
+}
+
+func checkFloats(what string, n *graph.Node) {
+	if n.DType() != dtypes.Float32 {
 		graphPanic("%w: %s must be float32, got %v: convert it with graph.ConvertDType", ErrArgument, what, n.DType())
 	}
 }
 
 // Losses returns the losses added so far: by layers, and by their activity regularizers.
-func (c *Call) Losses() []*graph.Node { return c.losses }
+func (c *Call) Losses() []*graph.Node {
+	var nodes []*graph.Node
+	for _, l := range c.losses {
+		nodes = append(nodes, l.node)
+	}
+	return nodes
+}
 
 // Updates returns the updates added so far.
 func (c *Call) Updates() []dense.Update { return c.updates }
 
-// Metrics returns the metrics added so far.
-func (c *Call) Metrics() []NamedNode { return c.metrics }
+// Metrics returns the metrics added so far, without those that objects measure.
+func (c *Call) Metrics() []NamedNode {
+	var nodes []NamedNode
+	for _, m := range c.metrics {
+		nodes = append(nodes, m.NamedNode)
+	}
+	return nodes
+}
+
+// within runs f as part of a layer's call, nil for a model's.
+func (c *Call) within(b *Base, f func()) {
+	if b == nil {
+		f()
+		return
+	}
+	c.trace.Scope(b.Name(), func() {
+		outer, outerMasks := c.layer, c.masks
+		c.layer, c.masks = b.self, nil
+		f()
+		c.layer, c.masks = outer, outerMasks
+	})
+}
+
+// addUnconditional adds the losses and updates that are functions of weights.
+func (c *Call) addUnconditional(a *Additions) {
+	for _, l := range a.losses {
+		if l.f != nil {
+			c.within(l.layer, func() { c.addLoss(l.layer, l.node(c)) })
+		}
+	}
+	for _, u := range a.updates {
+		if u.f != nil {
+			c.within(u.layer, func() { c.addUpdate(u, nil) })
+		}
+	}
+}
+
+// addUpdate makes an update that was given from outside; value is that of its
+// tensor.
+func (c *Call) addUpdate(u *UpdateTerm, value *graph.Node) {
+	if u.f != nil {
+		value = u.f(c)
+	}
+	if value == nil {
+		graphPanic("%w: the function of an update of weight %q returned no value", ErrArgument, u.variable.Name())
+	}
+	c.AddUpdate(u.variable, value)
+}
 
 // Apply calls a sublayer, without masks.
 func (c *Call) Apply(l GraphLayer, in ...*graph.Node) []*graph.Node {
@@ -147,9 +265,7 @@ func (c *Call) apply(l GraphLayer, in, mask []*graph.Node) (out, outMask []*grap
 			graphPanic("%w: Call returned no output", ErrArgument)
 		}
 		for i, o := range out {
-			if o.DType() != dtypes.Float32 {
-				graphPanic("%w: output %d must be float32, got %v: convert it with graph.ConvertDType", ErrArgument, i, o.DType())
-			}
+			checkFloats(fmt.Sprintf("output %d", i), o)
 		}
 		outMask = outputMasks(c, l, in, mask, len(out))
 		c.addActivity(b, out)
@@ -170,7 +286,7 @@ func (c *Call) addActivity(b *Base, out []*graph.Node) {
 		if o.Rank() > 0 {
 			batch = o.Shape().Dimensions[0]
 		}
-		c.AddLoss(graph.DivScalar(r.node(o), float64(batch)))
+		c.addLoss(b, graph.DivScalar(r.node(o), float64(batch)))
 	}
 }
 

@@ -25,30 +25,45 @@ type Plan struct {
 	// Feeds are the tensors that enter the graph: outputs of host layers and
 	// inputs of float32, in the order of their first use.
 	Feeds []*Tensor
+	// Losses, Updates and Metrics were given from outside a call, to layers of
+	// the plan and to the model, and apply here.
+	Losses  []*LossTerm
+	Updates []*UpdateTerm
+	Metrics []*MetricTerm
 }
 
 // NewPlan plans the computation of outputs from inputs. Inputs that no output
 // needs are allowed. It is an error if an output needs an input that is not
 // listed, if two layers share a name, or if ids are an output.
-func NewPlan(inputs, outputs []*Tensor) (*Plan, error) {
+//
+// What was added to the layers is part of the plan, with what has to be computed
+// for it; more is what was added to the model. A term that depends on a call of
+// a layer which is not in the plan is left out.
+func NewPlan(inputs, outputs []*Tensor, more ...*Additions) (*Plan, error) {
 	if len(inputs) == 0 || len(outputs) == 0 {
 		return nil, fmt.Errorf("%w: a model needs at least one input and one output, got %d and %d", ErrArgument, len(inputs), len(outputs))
 	}
 	p := &Plan{Inputs: slices.Clone(inputs), Outputs: slices.Clone(outputs)}
 	for i, t := range inputs {
-		if t == nil || t.node == nil || len(t.node.In) > 0 {
+		if t.usable() != nil || len(t.node.In) > 0 {
 			return nil, fmt.Errorf("%w: input %d of the model must come from Input", ErrArgument, i)
 		}
 	}
 	seen := make(map[*Node]bool)
 	for i, t := range outputs {
-		if t == nil || t.ids {
+		if t != nil && t.err != nil {
+			return nil, fmt.Errorf("output %d of the model: %w", i, t.err)
+		}
+		if t.floats() != nil {
 			return nil, fmt.Errorf("%w: output %d of the model must be the output of a layer that computes floats", ErrStage, i)
 		}
 		if err := p.visit(t, seen); err != nil {
 			return nil, err
 		}
 		p.feed(t)
+	}
+	if err := p.gather(more, seen); err != nil {
+		return nil, err
 	}
 	return p, p.checkNames()
 }
@@ -62,7 +77,7 @@ func (p *Plan) visit(t *Tensor, seen map[*Node]bool) error {
 	seen[n] = true
 	if len(n.In) == 0 {
 		if !slices.Contains(p.Inputs, t) {
-			return fmt.Errorf("%w: graph disconnected: an output needs input %q, which is not among the model's inputs", ErrNotConnected, t.name)
+			return fmt.Errorf("%w: graph disconnected: what is computed needs input %q, which is not among the model's inputs", ErrNotConnected, t.name)
 		}
 		return nil
 	}
@@ -163,8 +178,13 @@ func tableOf(l Layer) *rowan.Table {
 // Lower lowers the graph stage. values and masks belong to Feeds; a mask is nil
 // where there is none. It returns the outputs and their masks.
 func (p *Plan) Lower(c *Call, values, masks []*graph.Node) (out, outMasks []*graph.Node) {
-	at := make(map[*Tensor]*graph.Node)
-	maskAt := make(map[*Tensor]*graph.Node)
+	at, maskAt := p.lower(c, values, masks)
+	return pick(p.Outputs, at), pick(p.Outputs, maskAt)
+}
+
+// lower returns the value and the mask of every tensor of the plan.
+func (p *Plan) lower(c *Call, values, masks []*graph.Node) (at, maskAt map[*Tensor]*graph.Node) {
+	at, maskAt = make(map[*Tensor]*graph.Node), make(map[*Tensor]*graph.Node)
 	for i, t := range p.Feeds {
 		at[t], maskAt[t] = values[i], masks[i]
 		if len(t.node.In) > 0 {
@@ -178,7 +198,7 @@ func (p *Plan) Lower(c *Call, values, masks []*graph.Node) (out, outMasks []*gra
 			at[t], maskAt[t] = results[i], resultMasks[i]
 		}
 	}
-	return pick(p.Outputs, at), pick(p.Outputs, maskAt)
+	return at, maskAt
 }
 
 func pick(ts []*Tensor, at map[*Tensor]*graph.Node) []*graph.Node {

@@ -2,11 +2,13 @@ package layer
 
 import (
 	"fmt"
+	"iter"
 	"sync/atomic"
 
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/metric"
 )
 
 // ProgramOptions says what is computed from a plan.
@@ -39,12 +41,18 @@ type Program struct {
 	// Outputs is how many of dense.Results.Outputs are outputs of the model.
 	// Then come a loss for each output that has one, unweighted, and the
 	// metrics that layers reported, in the order of [Program.MetricNames]; then
-	// what [Program.Masks] finds.
+	// what [Program.Measured] and [Program.Masks] find.
 	Outputs int
 
 	plan    *Plan
 	options ProgramOptions
-	metrics atomic.Pointer[[]string]
+	reports atomic.Pointer[reports]
+}
+
+// reports says what a program's outputs are behind those of the model.
+type reports struct {
+	metrics []string
+	objects []metric.Metric
 }
 
 // Program compiles the plan's graph stage. dense.Results.Loss is the sum of
@@ -72,10 +80,32 @@ func (p *Plan) Program(o ProgramOptions) (*Program, error) {
 // MetricNames returns the names of the metrics that layers report, known once
 // the program has run.
 func (q *Program) MetricNames() []string {
-	if names := q.metrics.Load(); names != nil {
-		return *names
+	if r := q.reports.Load(); r != nil {
+		return r.metrics
 	}
 	return nil
+}
+
+// Measured yields what metric objects are given, from what a run computed. An
+// object that several calls report to is there several times.
+func (q *Program) Measured(r *dense.Results) iter.Seq2[metric.Metric, []float32] {
+	return func(yield func(metric.Metric, []float32) bool) {
+		note := q.reports.Load()
+		if note == nil {
+			return
+		}
+		first := len(r.Outputs) - len(note.objects)
+		for i := range q.Outputs {
+			if q.judged(i) {
+				first--
+			}
+		}
+		for i, m := range note.objects {
+			if !yield(m, r.Outputs[first+i].Float) {
+				return
+			}
+		}
+	}
 }
 
 func (q *Program) build(t *dense.Trace) (dense.Result, error) {
@@ -89,19 +119,27 @@ func (q *Program) build(t *dense.Trace) (dense.Result, error) {
 			next++
 		}
 	}
-	out, outMasks := q.plan.Lower(c, values, masks)
+	at, maskAt := q.plan.lower(c, values, masks)
+	out, outMasks := pick(q.plan.Outputs, at), pick(q.plan.Outputs, maskAt)
+	if q.options.Losses != nil {
+		q.plan.addTerms(c, at)
+	}
 	r := dense.Result{Outputs: out, Updates: c.Updates()}
 	if q.options.Losses != nil {
 		losses := q.losses(t, next, out, outMasks)
 		r.Outputs = append(r.Outputs, losses...)
 		r.Loss = q.total(c, losses)
 	}
-	var names []string
-	for _, m := range c.Metrics() {
-		names = append(names, m.Name)
+	var note reports
+	for _, m := range c.metrics {
+		note.metrics = append(note.metrics, m.Name)
 		r.Outputs = append(r.Outputs, m.Value)
 	}
-	q.metrics.Store(&names)
+	for _, m := range c.measures {
+		note.objects = append(note.objects, m.object)
+		r.Outputs = append(r.Outputs, m.node)
+	}
+	q.reports.Store(&note)
 	for i, m := range outMasks {
 		if q.judged(i) {
 			r.Outputs = append(r.Outputs, m)

@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/metric"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -25,9 +26,12 @@ type Output struct {
 	// Values are the layer's outputs.
 	Values []Value
 	// Losses are those of this call: what the layer added, activity
-	// regularizers, then weight regularizers.
+	// regularizers, functions that were added to the layer, then weight
+	// regularizers. Symbolic losses that were added from outside are of calls on
+	// symbols, and not among them.
 	Losses []float32
-	// Metrics are those that the layer reported.
+	// Metrics are those that the layer reported: scalars as they are, then what
+	// metric objects make of this call and those before it.
 	Metrics []Metric
 }
 
@@ -50,6 +54,7 @@ type traced struct {
 	masked  []bool
 	losses  int
 	metrics []string
+	objects []metric.Metric
 }
 
 // Run computes the layer on data at once: no node is made. It builds the layer
@@ -140,6 +145,8 @@ func (b *Base) runGraph(_ context.Context, l GraphLayer, a Args, in []Value) (*O
 	for i, u := range r.Updates {
 		copy(p.vars[i].value, u)
 	}
+	b.mu.Lock() // metrics have no lock of their own
+	defer b.mu.Unlock()
 	return p.output(r)
 }
 
@@ -166,7 +173,7 @@ func (b *Base) eagerInputs(in []Value) (arrays []dense.Array, shapes []Shape, ma
 func (b *Base) eagerProgram(l GraphLayer, training bool, masked []bool) (*eagerProgram, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	key := eagerKey(training, masked)
+	key := b.eagerKey(training, masked)
 	if p := b.eager[key]; p != nil {
 		return p, nil
 	}
@@ -186,7 +193,15 @@ func (b *Base) eagerProgram(l GraphLayer, training bool, masked []bool) (*eagerP
 	return p, nil
 }
 
-func eagerKey(training bool, masked []bool) string { return fmt.Sprint(training, masked) }
+// eagerKey tells programs apart. Frozen layers make no updates, and functions
+// may be added to a layer between runs.
+func (b *Base) eagerKey(training bool, masked []bool) string {
+	key := fmt.Sprint(training, masked)
+	for _, f := range b.family() {
+		key += fmt.Sprint(f.frozen, len(f.added.losses), len(f.added.updates))
+	}
+	return key
+}
 
 // build traces the layer; its outputs are the layer's, their masks, the losses, the metrics.
 func (p *eagerProgram) build(t *dense.Trace, l GraphLayer, training bool, masked []bool) (dense.Result, error) {
@@ -201,6 +216,9 @@ func (p *eagerProgram) build(t *dense.Trace, l GraphLayer, training bool, masked
 	}
 	c := NewCall(t, p.vars, training)
 	out, outMask := c.apply(l, in, mask)
+	for _, f := range l.core().family() {
+		c.addUnconditional(&f.added)
+	}
 	note := &traced{masked: make([]bool, len(out))}
 	r := dense.Result{Outputs: out, Updates: c.Updates()}
 	for i, m := range outMask {
@@ -215,6 +233,10 @@ func (p *eagerProgram) build(t *dense.Trace, l GraphLayer, training bool, masked
 	for _, m := range c.Metrics() {
 		note.metrics = append(note.metrics, m.Name)
 		r.Outputs = append(r.Outputs, m.Value)
+	}
+	for _, m := range c.measures {
+		note.objects = append(note.objects, m.object)
+		r.Outputs = append(r.Outputs, m.node)
 	}
 	p.traced.Store(note)
 	return r, nil
@@ -245,6 +267,13 @@ func (p *eagerProgram) output(r *dense.Results) (*Output, error) {
 	}
 	for _, name := range note.metrics {
 		o.Metrics = append(o.Metrics, Metric{name, next().Float[0]})
+	}
+	for _, m := range note.objects {
+		x := next().Float
+		if err := m.Update(x, x, nil); err != nil {
+			return nil, err
+		}
+		o.Metrics = append(o.Metrics, Metric{m.Name(), float32(m.Result())})
 	}
 	return o, nil
 }
