@@ -25,7 +25,7 @@ var levels = [][]string{
 	{"."},
 	{"dataset", "internal/dense", "internal/tabletest"},
 	{"layer"},
-	{"model", "dataset/baseline"},
+	{"model", "layer/op", "dataset/baseline"},
 	{"recipe"},
 	{"cmd/rowan"},
 	{"docs", "docs/prove", "bench/driver", "bench/rowan"},

@@ -58,6 +58,7 @@ var constructors = map[string]Constructor{
 	"Hashing":                hashingFromConfig,
 	"IntegerLookup":          integerLookupFromConfig,
 	"StringLookup":           stringLookupFromConfig,
+	"Operation":              operationFromConfig,
 }
 
 // ToConfig returns a layer's class name and config.
