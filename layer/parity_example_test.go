@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/model"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -104,4 +105,38 @@ func ExampleBase_Submodules() {
 	// a [b c]
 	// b [c]
 	// c []
+}
+
+// The mean of a kernel as a loss of a functional model: a function without
+// inputs, as it refers to a weight.
+func ExampleLossFunc() {
+	in, err := layer.Input(layer.InputOptions{Shape: layer.Shape{10}, Scope: layer.NewScope(1)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	d, err := layer.NewDense(10, layer.DenseOptions{Kernel: layer.WeightOptions{Initializer: initializer.Ones{}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	x, err := d.Apply(in)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := model.New([]*layer.Tensor{in}, []*layer.Tensor{x})
+	if err != nil {
+		log.Fatal(err)
+	}
+	kernel := d.Variables()[0]
+	err = m.AddLossFunc(func(c *layer.Call) *graph.Node { return graph.ReduceAllMean(c.Var(kernel)) })
+	if err != nil {
+		log.Fatal(err)
+	}
+	losses, err := m.Losses()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, l := range losses {
+		fmt.Println(l.Value())
+	}
+	// Output: 1 <nil>
 }

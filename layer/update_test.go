@@ -12,6 +12,8 @@ import (
 
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/model"
+	"github.com/rowan-embeddings/rowan/tensor"
 )
 
 // averager updates its mean without asking whether this is training.
@@ -79,5 +81,42 @@ func TestTwoUpdatesOfAWeight(t *testing.T) {
 		if training && (!errors.Is(err, layer.ErrArgument) || !strings.Contains(err.Error(), `weight "averager/mean" has an update in this step already`)) {
 			t.Errorf("training: error %v, want one that names the weight", err)
 		}
+	}
+}
+
+// TestAModelSeesWhatIsFrozen: a layer whose weights are never trained may still
+// update them, so a compiled model takes note.
+func TestAModelSeesWhatIsFrozen(t *testing.T) {
+	l, x := newAverager(), input(t, layer.NewScope(1), 1)
+	m := must[*model.Model](t)(model.New([]*layer.Tensor{x}, []*layer.Tensor{apply(t, l, x)}))
+	mean := func() []float32 { return slices.Clone(l.mean.Value()) }
+	compile := func() {
+		t.Helper()
+		if err := m.Compile(model.CompileOptions{OutputOptions: model.OutputOptions{LossName: "mse"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := vector(t, []int{2, 1}, 1, 3)
+	b := &model.Batch{Inputs: []layer.Value{in}, Labels: []*tensor.Values{in.Floats}}
+	compile()
+	if terms := must[[]*layer.UpdateTerm](t)(m.Updates()); len(terms) != 1 || terms[0].Variable() != l.mean {
+		t.Errorf("%d updates, want that of the mean", len(terms))
+	}
+	must[float64](t)(m.TrainOnBatch(t.Context(), b))
+	if got := mean(); got[0] != 2 {
+		t.Errorf("mean %v, want 2", got)
+	}
+	l.SetTrainable(false)
+	if _, err := m.TrainOnBatch(t.Context(), b); !errors.Is(err, model.ErrNotCompiled) || !strings.Contains(err.Error(), `layer "averager" was made trainable=false`) {
+		t.Errorf("a layer frozen since Compile: %v", err)
+	}
+	copy(l.mean.Value(), []float32{7})
+	compile()
+	must[float64](t)(m.TrainOnBatch(t.Context(), b))
+	if got := mean(); got[0] != 7 {
+		t.Errorf("the mean of a frozen layer moved to %v", got)
+	}
+	if terms := must[[]*layer.UpdateTerm](t)(m.Updates()); len(terms) != 0 {
+		t.Errorf("%d updates of a frozen layer", len(terms))
 	}
 }

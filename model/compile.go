@@ -74,7 +74,8 @@ type OutputOptions struct {
 // compiled is what Compile made of its options. Fields but programs, and the
 // state of metrics, do not change.
 type compiled struct {
-	outputs   []output // one for each output of the plan
+	outputs   []output        // one for each output of the plan
+	objects   []metric.Metric // that layers report to, or were added
 	optimizer *optim.Optimizer
 	given     *optim.Optimizer // CompileOptions.Optimizer, to know it again
 	base      optim.Schedule   // of optimizer, before its rate was set by hand
@@ -86,6 +87,8 @@ type compiled struct {
 	tables    []*trainedTable
 	gradients map[*rowan.Table]*rowan.Gradients // those of tables
 	trainable []bool                            // of each of Model.Weights
+	layers    []*layer.Base                     // and those inside them
+	free      []bool                            // of each of layers: whether it is not frozen
 	step      int64                             // number of the optimizer's last step
 }
 
@@ -93,16 +96,26 @@ type compiled struct {
 type variant struct{ training, weighted bool }
 
 // Compile makes the model ready for training. It may be called again: weights
-// stay; with another optimizer its state and its steps begin anew.
-func (m *Model) Compile(o CompileOptions) error {
+// stay; with another optimizer its state and its steps begin anew. What was added
+// to layers since the model was made becomes part of it.
+func (m *Model) Compile(o CompileOptions) (err error) {
 	if err := m.built(); err != nil {
 		return err
 	}
 	m.training.Lock()
 	defer m.training.Unlock()
-	c := &compiled{given: o.Optimizer, programs: make(map[variant]*layer.Program),
+	plan, tower := m.plan, m.tower
+	defer func() {
+		if err != nil {
+			m.plan, m.tower = plan, tower
+		}
+	}()
+	if err := m.plot(plan.Inputs, plan.Outputs); err != nil {
+		return err
+	}
+	c := &compiled{objects: m.plan.MetricObjects(),
+		given: o.Optimizer, programs: make(map[variant]*layer.Program),
 		stage: m.plan.NewHostStage(), vars: layer.DenseVariables(m.plan.Variables())}
-	var err error
 	if c.optimizer, err = o.optimizer(); err != nil {
 		return err
 	}
@@ -111,6 +124,10 @@ func (m *Model) Compile(o CompileOptions) error {
 	}
 	for _, v := range m.plan.Variables() {
 		c.trainable = append(c.trainable, v.Trainable())
+	}
+	c.layers = m.everyLayer()
+	for _, b := range c.layers {
+		c.free = append(c.free, b.Trainable())
 	}
 	old := m.compiled
 	if old != nil && (o.Optimizer == nil || old.given != o.Optimizer) {
@@ -201,7 +218,27 @@ func (m *Model) judge(o CompileOptions) ([]output, error) {
 		}
 		all = append(all, out)
 	}
-	return all, checkMetrics(all)
+	if err := checkMetrics(all, m.plan); err != nil {
+		return nil, err
+	}
+	return all, m.hasLoss(all)
+}
+
+// hasLoss refuses a model that there is nothing to train.
+func (m *Model) hasLoss(all []output) error {
+	for _, o := range all {
+		if o.loss != nil {
+			return nil
+		}
+	}
+	terms, err := m.plan.LossTerms()
+	if err != nil {
+		return err
+	}
+	if len(terms) == 0 {
+		return fmt.Errorf("%w: no output has a loss, and no layer adds one: set Loss or LossName", ErrArgument)
+	}
+	return nil
 }
 
 // trainedTable is a table that the model updates at every step.

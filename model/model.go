@@ -18,6 +18,7 @@ type Model struct {
 	plan  *layer.Plan
 	seed  uint64
 	tower *forward
+	added layer.Additions
 
 	// training is held by whatever changes weights, metrics or progress, for
 	// one step or one call. It is taken before weights.
@@ -44,7 +45,16 @@ func New(inputs, outputs []*layer.Tensor) (*Model, error) {
 
 // use makes m the model between inputs and outputs; it has to be compiled anew.
 func (m *Model) use(inputs, outputs []*layer.Tensor) error {
-	plan, err := layer.NewPlan(inputs, outputs)
+	if err := m.plot(inputs, outputs); err != nil {
+		return err
+	}
+	m.compiled = nil
+	return nil
+}
+
+// plot plans the way from inputs to outputs.
+func (m *Model) plot(inputs, outputs []*layer.Tensor) error {
+	plan, err := layer.NewPlan(inputs, outputs, &m.added)
 	if err != nil {
 		return err
 	}
@@ -56,7 +66,7 @@ func (m *Model) use(inputs, outputs []*layer.Tensor) error {
 	if err != nil {
 		return err
 	}
-	m.plan, m.seed, m.tower, m.compiled = plan, seed, tower, nil
+	m.plan, m.seed, m.tower = plan, seed, tower
 	return nil
 }
 
@@ -110,6 +120,18 @@ func (m *Model) Layers() []layer.Layer {
 		return nil
 	}
 	return m.plan.Layers
+}
+
+// everyLayer returns the layers and those inside them.
+func (m *Model) everyLayer() []*layer.Base {
+	var all []*layer.Base
+	for _, l := range m.Layers() {
+		all = append(all, layer.Of(l))
+		for _, inside := range layer.Of(l).Submodules() {
+			all = append(all, layer.Of(inside))
+		}
+	}
+	return all
 }
 
 // Layer returns the layer of a name, nil if there is none.

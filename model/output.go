@@ -111,26 +111,37 @@ func metricByName(name string, width int) (metric.Metric, error) {
 
 // checkMetrics refuses metrics that would mix their numbers: one value that
 // measures two outputs, or two of a name.
-func checkMetrics(all []output) error {
+func checkMetrics(all []output, p *layer.Plan) error {
 	values, names := make(map[metric.Metric]bool), map[string]bool{"loss": true}
-	losses := 0
-	for _, o := range all {
-		if o.loss != nil {
-			losses++
+	add := func(m metric.Metric, name string) error {
+		if m != nil && values[m] || names[name] {
+			return fmt.Errorf("%w: metric %q is there twice: give each output metrics of its own in CompileOptions.Outputs, or another name by metric.Named", ErrArgument, name)
 		}
+		values[m], names[name] = true, true
+		return nil
+	}
+	for _, o := range all {
 		for _, m := range o.metrics {
 			if isNil(m) {
 				return fmt.Errorf("%w: a metric is nil", ErrArgument)
 			}
-			name := o.prefix + m.Name()
-			if values[m] || names[name] {
-				return fmt.Errorf("%w: metric %q is there twice: give each output metrics of its own in CompileOptions.Outputs", ErrArgument, name)
+			if err := add(m, o.prefix+m.Name()); err != nil {
+				return err
 			}
-			values[m], names[name] = true, true
 		}
 	}
-	if losses == 0 {
-		return fmt.Errorf("%w: no output has a loss: set Loss or LossName", ErrArgument)
+	for _, m := range p.MetricObjects() {
+		if err := add(m, m.Name()); err != nil {
+			return err
+		}
+	}
+	for _, t := range p.Metrics {
+		if t.Metric() != nil {
+			continue
+		}
+		if err := add(nil, t.Name()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -153,6 +164,11 @@ func (c *compiled) measure(t *trained, labels []dense.Array, weights []float32) 
 			}
 		}
 		next++
+	}
+	for m, x := range t.program.Measured(r) {
+		if err := m.Update(x, x, nil); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -183,6 +199,11 @@ func (c *compiled) metrics(yield func(string, metric.Metric) bool) {
 			if !yield(o.prefix+m.Name(), m) {
 				return
 			}
+		}
+	}
+	for _, m := range c.objects {
+		if !yield(m.Name(), m) {
+			return
 		}
 	}
 }

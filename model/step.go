@@ -91,11 +91,16 @@ func (m *Model) try(ctx context.Context, c *compiled, b *Batch, measure bool) (*
 	return t, nil
 }
 
-// checkTrainable says which weight was frozen or freed since Compile.
+// checkTrainable says which weight or layer was frozen or freed since Compile.
 func (m *Model) checkTrainable(c *compiled) error {
 	for i, v := range m.plan.Variables() {
 		if v.Trainable() != c.trainable[i] {
 			return fmt.Errorf("%w: weight %q was made trainable=%v since Compile: compile again", ErrNotCompiled, v.Name(), v.Trainable())
+		}
+	}
+	for i, b := range c.layers { // one without trained weights may still make updates
+		if b.Trainable() != c.free[i] {
+			return fmt.Errorf("%w: layer %q was made trainable=%v since Compile: compile again", ErrNotCompiled, b.Name(), b.Trainable())
 		}
 	}
 	return nil
