@@ -39,6 +39,7 @@ func NewActivation(name string, o Options) (*Activation, error) {
 	}
 	l := &Activation{name: name}
 	l.Init(l, o)
+	l.computeWide()
 	l.SupportMasking()
 	l.SetInputSpec(InputSpec{}) // one input, of any shape
 	return l, nil

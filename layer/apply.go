@@ -90,15 +90,16 @@ func (b *Base) accepts(in []*Tensor) error {
 				ErrMask, b.Name(), t.name)
 		}
 	}
-	return b.checkShapes(shapesOf(in))
+	return b.checkSpec(in)
 }
 
-func (b *Base) checkShapes(in []Shape) error {
+// checkSpec checks inputs against what the layer accepts.
+func (b *Base) checkSpec(in []*Tensor) error {
 	if err := b.checkCount(len(in)); err != nil {
 		return err
 	}
 	for i, s := range b.spec {
-		if err := s.check(in[i]); err != nil {
+		if err := s.check(in[i].shape, in[i].DType()); err != nil {
 			return fmt.Errorf("%w: input %d of layer %q is incompatible with the layer: %w", ErrShape, i, b.Name(), err)
 		}
 	}

@@ -32,6 +32,7 @@ type HistoryAttention struct {
 func NewHistoryAttention(scaled bool, o Options) *HistoryAttention {
 	l := &HistoryAttention{scaled: scaled}
 	l.Init(l, o)
+	l.computeWide()
 	l.SupportMasking()
 	return l
 }

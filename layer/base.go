@@ -21,6 +21,7 @@ type Base struct {
 	frozen   bool
 	masking  bool // supports masks
 	scalars  bool // takes inputs without a batch
+	wide     bool // computes in float32 inside
 	spec     []InputSpec
 	built    bool
 	building []Shape // the shapes that Build was given

@@ -80,6 +80,7 @@ func NewBatchNormalization(o BatchNormalizationOptions) (*BatchNormalization, er
 		l.firstVariance = initializer.Ones{}
 	}
 	l.Init(l, o.Options)
+	l.computeWide()
 	l.SupportMasking()
 	l.SetInputSpec(InputSpec{MinRank: 2})
 	return l, nil

@@ -22,8 +22,9 @@ type Call struct {
 	trace    *dense.Trace
 	vars     []*Variable
 	index    map[*Variable]int
-	constant bool  // weights are constants of the graph: it is run once
-	layer    Layer // the layer being called
+	constant bool         // weights are constants of the graph: it is run once
+	dtype    dtypes.DType // of weights: what the layer being called computes in
+	layer    Layer        // the layer being called
 	masks    []*graph.Node
 	losses   []addedLoss
 	updates  []dense.Update // in training; one a weight
@@ -59,7 +60,7 @@ type (
 // NewCall returns a lowering into a program whose variables are those of vars,
 // tables left out, in that order: see [DenseVariables].
 func NewCall(t *dense.Trace, vars []*Variable, training bool) *Call {
-	c := &Call{Training: training, trace: t, vars: vars, index: make(map[*Variable]int, len(vars)), streams: make(map[string]uint64)}
+	c := &Call{Training: training, trace: t, vars: vars, dtype: dtypes.Float32, index: make(map[*Variable]int, len(vars)), streams: make(map[string]uint64)}
 	for i, v := range vars {
 		c.index[v] = i
 	}
@@ -72,16 +73,16 @@ func graphPanic(format string, args ...any) { panic(fmt.Errorf(format, args...))
 // Graph returns the graph, for constants.
 func (c *Call) Graph() *graph.Graph { return c.trace.Graph() }
 
-// Var returns a dense weight. A table's rows are not in the graph: look them up.
+// Var returns a dense weight, in the type that the layer computes in. A table's rows are not in the graph: look them up.
 func (c *Call) Var(v *Variable) *graph.Node {
 	if c.constant && v.table == nil {
-		return graph.Reshape(graph.Const(c.Graph(), v.value), v.shape...)
+		return cast(graph.Reshape(graph.Const(c.Graph(), v.value), v.shape...), c.dtype)
 	}
 	i, ok := c.index[v]
 	if v.table != nil || !ok {
 		graphPanic("%w: weight %q is not an array of this graph: tables are looked up by host layers, and AddWeight makes arrays", ErrStage, v.Name())
 	}
-	return c.trace.Variable(i)
+	return cast(c.trace.Variable(i), c.dtype)
 }
 
 // Mask returns the mask of input i, nil without one.
@@ -92,7 +93,7 @@ func (c *Call) Mask(i int) *graph.Node {
 	return nil
 }
 
-// Uniform returns numbers in [0, 1), new at every step and for every call: a
+// Uniform returns float32 numbers in [0, 1), new at every step and for every call: a
 // function of the model's seed, the step, the layer's name and the number of
 // calls before, so that a resumed run draws the same.
 func (c *Call) Uniform(shape ...int) *graph.Node {
@@ -104,23 +105,27 @@ func (c *Call) Uniform(shape ...int) *graph.Node {
 	return c.trace.Uniform(h.Sum64()+n, shape...)
 }
 
-// AddLoss adds scalars of float32 to the loss of the model.
+// AddLoss adds scalars, floats of any type, to the loss of the model.
 func (c *Call) AddLoss(n ...*graph.Node) {
 	for _, l := range n {
 		c.addLoss(c.by(), l)
 	}
 }
 
-// AddLossFunc adds what functions compute from weights to the loss of the model.
+// AddLossFunc adds what functions compute from weights to the loss of the
+// model. They are given float32, whatever the layer computes in.
 func (c *Call) AddLossFunc(f ...LossFunc) {
+	computes := c.dtype
+	c.dtype = dtypes.Float32
 	for _, f := range f {
 		c.AddLoss((&LossTerm{f: f}).node(c))
 	}
+	c.dtype = computes
 }
 
 func (c *Call) addLoss(by *Base, n *graph.Node) {
 	checkScalar("a loss", n)
-	c.losses = append(c.losses, addedLoss{by, n})
+	c.losses = append(c.losses, addedLoss{by, cast(n, dtypes.Float32)})
 }
 
 // by is the layer being called, nil outside a call.
@@ -145,14 +150,14 @@ func (c *Call) AddUpdate(v *Variable, n *graph.Node) {
 	if slices.ContainsFunc(c.updates, func(u dense.Update) bool { return u.Variable == at }) {
 		graphPanic("%w: weight %q has an update in this step already: update it in one call, once, or give each call a weight of its own", ErrArgument, v.Name())
 	}
-	c.updates, c.updaters = append(c.updates, dense.Update{Variable: at, Value: n}), append(c.updaters, by)
+	c.updates, c.updaters = append(c.updates, dense.Update{Variable: at, Value: cast(n, dtypes.Float32)}), append(c.updaters, by)
 }
 
-// AddMetric reports a scalar of float32 under a name at every step: its mean over the
-// examples of an epoch.
+// AddMetric reports a scalar, a float of any type, under a name at every step:
+// its mean over the examples of an epoch.
 func (c *Call) AddMetric(name string, n *graph.Node) {
 	checkScalar(fmt.Sprintf("metric %q", name), n)
-	c.metrics = append(c.metrics, addedMetric{c.by(), NamedNode{name, n}})
+	c.metrics = append(c.metrics, addedMetric{c.by(), NamedNode{name, cast(n, dtypes.Float32)}})
 }
 
 // AddMetricObject gives numbers to a metric of the layer at every step, as its
@@ -168,7 +173,7 @@ func (c *Call) AddMetricObject(m metric.Metric, n *graph.Node) {
 
 func (c *Call) measure(by *Base, m metric.Metric, n *graph.Node) {
 	checkFloats(fmt.Sprintf("metric %q", m.Name()), n)
-	c.measures = append(c.measures, measure{by, m, n})
+	c.measures = append(c.measures, measure{by, m, cast(n, dtypes.Float32)})
 }
 
 func checkScalar(what string, n *graph.Node) {
@@ -179,8 +184,8 @@ func checkScalar(what string, n *graph.Node) {
 }
 
 func checkFloats(what string, n *graph.Node) {
-	if n.DType() != dtypes.Float32 {
-		graphPanic("%w: %s must be float32, got %v: convert it with graph.ConvertDType", ErrArgument, what, n.DType())
+	if !n.DType().IsFloat() {
+		graphPanic("%w: %s must be float32, or another type of floats, got %v: convert it with graph.ConvertDType", ErrArgument, what, n.DType())
 	}
 }
 
@@ -212,10 +217,10 @@ func (c *Call) within(b *Base, f func()) {
 		return
 	}
 	c.trace.Scope(b.Name(), func() {
-		outer, outerMasks := c.layer, c.masks
-		c.layer, c.masks = b.self, nil
+		outer, outerMasks, outerType := c.layer, c.masks, c.dtype
+		c.layer, c.masks, c.dtype = b.self, nil, dtypes.Float32
 		f()
-		c.layer, c.masks = outer, outerMasks
+		c.layer, c.masks, c.dtype = outer, outerMasks, outerType
 	})
 }
 
@@ -258,8 +263,11 @@ func (c *Call) apply(l GraphLayer, in, mask []*graph.Node) (out, outMask []*grap
 		panic(err)
 	}
 	c.trace.Scope(b.Name(), func() {
-		outer, outerMasks := c.layer, c.masks
-		c.layer, c.masks = l, mask
+		outer, outerMasks, outerType := c.layer, c.masks, c.dtype
+		c.layer, c.masks, c.dtype = l, mask, b.inside()
+		if !b.options.NoAutocast {
+			in = castAll(castAll(in, b.ComputeDType().engine()), c.dtype)
+		}
 		out = l.Call(c, in...)
 		if len(out) == 0 || slices.Contains(out, nil) {
 			graphPanic("%w: Call returned no output", ErrArgument)
@@ -267,9 +275,10 @@ func (c *Call) apply(l GraphLayer, in, mask []*graph.Node) (out, outMask []*grap
 		for i, o := range out {
 			checkFloats(fmt.Sprintf("output %d", i), o)
 		}
+		out = castAll(out, b.ComputeDType().engine())
 		outMask = outputMasks(c, l, in, mask, len(out))
 		c.addActivity(b, out)
-		c.layer, c.masks = outer, outerMasks
+		c.layer, c.masks, c.dtype = outer, outerMasks, outerType
 	})
 	return out, outMask
 }
@@ -286,7 +295,7 @@ func (c *Call) addActivity(b *Base, out []*graph.Node) {
 		if o.Rank() > 0 {
 			batch = o.Shape().Dimensions[0]
 		}
-		c.addLoss(b, graph.DivScalar(r.node(o), float64(batch)))
+		c.addLoss(b, graph.DivScalar(r.node(cast(o, dtypes.Float32)), float64(batch)))
 	}
 }
 
@@ -296,7 +305,7 @@ func (c *Call) WeightLosses(vars []*Variable) []*graph.Node {
 	var losses []*graph.Node
 	for _, v := range vars {
 		if v.table == nil && !v.regularizer.IsZero() {
-			losses = append(losses, v.regularizer.node(c.Var(v)))
+			losses = append(losses, v.regularizer.node(c.Var(v))) // outside a call: in float32
 		}
 	}
 	return losses

@@ -100,7 +100,10 @@ func classes() []string {
 
 // BaseConfig returns the part of a config that all layers share.
 func (b *Base) BaseConfig() Config {
-	c := Config{"name": b.Name(), "trainable": !b.frozen, "dtype": "float32"}
+	c := Config{"name": b.Name(), "trainable": !b.frozen, "dtype": b.options.Policy.Name()}
+	if b.options.NoAutocast {
+		c["autocast"] = false
+	}
 	if !b.options.Activity.IsZero() {
 		c["activity_regularizer"] = b.options.Activity.config()
 	}
@@ -369,10 +372,25 @@ func (r *reader) constraint(key string) Constraint {
 
 // options reads the part of a config that all layers share.
 func (r *reader) options() Options {
-	if d := r.dtype(); d != "" && d != "float32" {
-		r.bad("dtype", "float32", d)
+	r.get("graph") // of old Keras: the graph that the layer lived in, which no layer outlives here
+	return Options{Name: r.text("name"), Frozen: r.off("trainable"), Policy: r.policy(), NoAutocast: r.off("autocast"),
+		Activity: r.regularizer("activity_regularizer"), InputShape: r.inputShape()}
+}
+
+// policy reads a policy: its name, or Keras' object that holds the name.
+func (r *reader) policy() Policy {
+	name := r.dtype()
+	if v, given := r.get("dtype"); !given || r.err != nil {
+		return Policy{}
+	} else if name == "" {
+		r.bad("dtype", "a policy with a name", v)
+		return Policy{}
 	}
-	return Options{Name: r.text("name"), Frozen: r.off("trainable"), Activity: r.regularizer("activity_regularizer"), InputShape: r.inputShape()}
+	p, err := PolicyByName(name)
+	if err != nil {
+		r.bad("dtype", "float32, mixed_float16 or mixed_bfloat16", name)
+	}
+	return p
 }
 
 // dtype reads a name of a type, or the policy of that name.

@@ -16,7 +16,7 @@ import (
 
 // configured are layers with every argument away from its default.
 func configured(t testing.TB) []layer.Layer {
-	o := layer.Options{Name: "named", Frozen: true, Activity: layer.Regularizer{L1: 0.1, L2: 0.2}, InputShape: layer.Shape{3, -1}}
+	o := layer.Options{Name: "named", Frozen: true, Policy: must[layer.Policy](t)(layer.PolicyByName("mixed_bfloat16")), NoAutocast: true, Activity: layer.Regularizer{L1: 0.1, L2: 0.2}, InputShape: layer.Shape{3, -1}}
 	weight := layer.WeightOptions{Initializer: initializer.Constant{Value: 0.5}, Regularizer: layer.L1(0.1), Constraint: layer.MaxNorm{Max: 3, Axis: 0}}
 	all := []layer.Layer{
 		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Initializer: initializer.Ones{}, Regularizer: layer.L2(0.3),

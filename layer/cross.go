@@ -68,6 +68,7 @@ func NewFeatureCross(o FeatureCrossOptions) (*FeatureCross, error) {
 	}
 	l := &FeatureCross{o: o}
 	l.Init(l, o.Options)
+	l.computeWide()
 	l.SupportMasking()
 	return l, nil
 }

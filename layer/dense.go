@@ -3,6 +3,7 @@ package layer
 import (
 	"fmt"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/initializer"
@@ -73,7 +74,7 @@ func (l *Dense) Call(c *Call, in ...*graph.Node) []*graph.Node {
 	if l.bias != nil {
 		y = graph.Add(y, graph.ExpandLeftToRank(c.Var(l.bias), y.Rank()))
 	}
-	return []*graph.Node{activations[l.o.Activation](y)}
+	return []*graph.Node{activations[l.o.Activation](cast(y, dtypes.Float32))}
 }
 
 // Config implements [Configurer].

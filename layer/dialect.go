@@ -161,6 +161,9 @@ func (d Dialect) translate(class string, c Config) error {
 	if class == "InputLayer" {
 		return d.translateInput(c)
 	}
+	if dtype := c["dtype"]; d == TF1 && (dtype != string(Float32) || c["autocast"] != nil) {
+		return fmt.Errorf("%v has no policies: dtype is %v", d, dtype)
+	}
 	// Keras keeps one number where it was given one.
 	if n, ok := c["input_length"].([]any); ok && len(n) == 1 {
 		c["input_length"] = n[0]

@@ -3,6 +3,7 @@ package layer
 import (
 	"fmt"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 )
 
@@ -34,7 +35,7 @@ func (l *Dropout) Call(c *Call, in ...*graph.Node) []*graph.Node {
 	if !c.Training || l.rate == 0 {
 		return []*graph.Node{x}
 	}
-	keep := graph.GreaterOrEqual(c.Uniform(x.Shape().Dimensions...), graph.Scalar(x.Graph(), x.DType(), l.rate))
+	keep := graph.GreaterOrEqual(c.Uniform(x.Shape().Dimensions...), graph.Scalar(x.Graph(), dtypes.Float32, l.rate))
 	return []*graph.Node{graph.Where(keep, graph.DivScalar(x, 1-l.rate), graph.ZerosLike(x))}
 }
 

@@ -14,6 +14,7 @@ type crossing struct{ Base }
 
 func (l *crossing) init(self Layer, o Options) {
 	l.Init(self, o)
+	l.computeWide()
 	l.SupportMasking()
 }
 

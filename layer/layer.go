@@ -22,6 +22,30 @@
 // What a layer owns are [Variable]s: dense arrays, or tables. They are kept
 // here and not in the graph: values go in, gradients come out, and the model's
 // optimizer updates them.
+//
+// # Symbols and runs
+//
+// Keras has a graph mode and an eager mode, a switch of the process. Here a call
+// is one or the other: Apply is on symbols, Run is eager, and a layer may be
+// used both ways by turns. What the old pages say of eager mode means Run:
+//
+//   - A run makes no node. Input, Output, their shapes, masks and the accessors
+//     that take a node are [ErrNotConnected] for a layer that was only run, and
+//     so are LossesFor and UpdatesFor of some inputs.
+//   - Losses, Updates and Metrics are of symbolic calls, and of what was added to
+//     the layer. A run returns the losses and metrics of its own in [Output],
+//     and a training run stores its updates.
+//   - AddLoss inside a call, and weights with a regularizer, work in both; Keras
+//     refuses them in eager mode. Symbolic losses from outside a call belong to
+//     symbolic calls.
+//   - No layer is dynamic: each works both ways.
+//
+// # What a layer adds to a model
+//
+// Beside outputs a layer has losses, updates of weights and metrics: by its
+// call, by penalties, and by what it was given with AddLoss, AddLossFunc,
+// AddUpdate, AddMetric and their kin. Each is a [LossTerm], [UpdateTerm] or
+// [MetricTerm], of the inputs of one call or unconditional.
 package layer
 
 import (
@@ -93,6 +117,11 @@ type Options struct {
 	Name string
 	// Frozen excludes the layer's weights from training: Keras' trainable=False.
 	Frozen bool
+	// Policy says which type is computed in. Default: float32.
+	Policy Policy
+	// NoAutocast hands a graph layer its inputs in the type that they have, not in
+	// the policy's: Keras' autocast=False.
+	NoAutocast bool
 	// Activity is a penalty on the layer's outputs, divided by the batch size.
 	Activity Regularizer
 	// InputShape is the shape of one example, without the batch and -1 where it

@@ -93,10 +93,14 @@ func sameShape(truth, prediction *graph.Node) {
 	}
 }
 
-// behind returns what went into a node of that type, nil if it is of another.
+// behind returns what went into a node of that type, nil if it is of another. Casts
+// of its result are looked through.
 func behind(n *graph.Node, t graph.NodeType) *graph.Node {
+	for n.Type() == graph.NodeTypeConvertDType {
+		n = n.Inputs()[0]
+	}
 	if n.Type() == t && len(n.Inputs()) == 1 {
-		return n.Inputs()[0]
+		return cast(n.Inputs()[0], dtypes.Float32)
 	}
 	return nil
 }

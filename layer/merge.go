@@ -126,6 +126,7 @@ func NewDot(axes [2]int, normalize bool, o Options) (*Dot, error) {
 	}
 	l := &Dot{axes: axes, normalize: normalize}
 	l.Init(l, o)
+	l.computeWide()
 	l.SetInputSpec(InputSpec{}, InputSpec{}) // two inputs; Build says of which shapes
 	return l, nil
 }

@@ -146,6 +146,7 @@ func NewLayerNormalization(o LayerNormalizationOptions) (*LayerNormalization, er
 		return nil, err
 	}
 	l.Init(l, o.Options)
+	l.computeWide()
 	l.SupportMasking()
 	l.SetInputSpec(InputSpec{MinRank: 2})
 	return l, nil

@@ -24,13 +24,14 @@ func (b *Base) ComputeOutputShape(in ...Shape) ([]Shape, error) {
 			}
 		}
 	}
-	if err := b.checkShapes(in); err != nil {
+	imagined := b.imagined(in)
+	if err := b.checkSpec(imagined); err != nil {
 		return nil, err
 	}
 	if err := b.build(in); err != nil {
 		return nil, err
 	}
-	out, err := b.outputs(b.imagined(in))
+	out, err := b.outputs(imagined)
 	if err != nil {
 		return nil, fmt.Errorf("layer %q: %w", b.Name(), err)
 	}

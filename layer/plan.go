@@ -186,7 +186,7 @@ func (p *Plan) Lower(c *Call, values, masks []*graph.Node) (out, outMasks []*gra
 func (p *Plan) lower(c *Call, values, masks []*graph.Node) (at, maskAt map[*Tensor]*graph.Node) {
 	at, maskAt = make(map[*Tensor]*graph.Node), make(map[*Tensor]*graph.Node)
 	for i, t := range p.Feeds {
-		at[t], maskAt[t] = values[i], masks[i]
+		at[t], maskAt[t] = cast(values[i], t.dtype().engine()), masks[i]
 		if len(t.node.In) > 0 {
 			c.addActivity(t.node.Layer.core(), values[i:i+1])
 		}

@@ -18,6 +18,7 @@ func (l *pooling) init(self Layer, keepDims bool, o Options) {
 	l.keepDims = keepDims
 	l.Init(self, o)
 	l.SupportMasking()
+	l.computeWide()
 	l.SetInputSpec(InputSpec{Rank: 3})
 }
 

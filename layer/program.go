@@ -5,6 +5,7 @@ import (
 	"iter"
 	"sync/atomic"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
@@ -120,7 +121,7 @@ func (q *Program) build(t *dense.Trace) (dense.Result, error) {
 		}
 	}
 	at, maskAt := q.plan.lower(c, values, masks)
-	out, outMasks := pick(q.plan.Outputs, at), pick(q.plan.Outputs, maskAt)
+	out, outMasks := castAll(pick(q.plan.Outputs, at), dtypes.Float32), pick(q.plan.Outputs, maskAt)
 	if q.options.Losses != nil {
 		q.plan.addTerms(c, at)
 	}

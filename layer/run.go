@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
@@ -86,6 +87,9 @@ func (b *Base) runHost(ctx context.Context, l HostLayer, a Args, in []Value) (*O
 		return nil, fmt.Errorf("%w: layer %q looks up one batch of ids", ErrStage, b.Name())
 	}
 	ids := in[0].IDs
+	if err := b.checkSpec([]*Tensor{{shape: Shape(ids.Shape()), ids: true, keyType: ids.KeyType()}}); err != nil {
+		return nil, err
+	}
 	if err := b.buildOnce([]Shape{Shape(ids.Shape())}); err != nil {
 		return nil, err
 	}
@@ -93,6 +97,7 @@ func (b *Base) runHost(ctx context.Context, l HostLayer, a Args, in []Value) (*O
 	if err := guard(func() error { return l.Lookup(ctx, r, ids, a.Training) }); err != nil {
 		return nil, fmt.Errorf("layer %q: %w", b.Name(), err)
 	}
+	b.ComputeDType().round(r.Values().Data())
 	v := Value{Floats: r.Values(), Mask: r.Mask(), Splits: r.Splits()}
 	if len(v.Mask) == 0 {
 		v.Mask = nil
@@ -125,7 +130,11 @@ func (b *Base) runGraph(_ context.Context, l GraphLayer, a Args, in []Value) (*O
 	if err != nil {
 		return nil, err
 	}
-	if err := b.checkShapes(shapes); err != nil {
+	imagined := make([]*Tensor, len(shapes))
+	for i, s := range shapes {
+		imagined[i] = &Tensor{shape: s}
+	}
+	if err := b.checkSpec(imagined); err != nil {
 		return nil, err
 	}
 	if slices.Contains(masked, true) && !b.masking {
@@ -220,7 +229,7 @@ func (p *eagerProgram) build(t *dense.Trace, l GraphLayer, training bool, masked
 		c.addUnconditional(&f.added)
 	}
 	note := &traced{masked: make([]bool, len(out))}
-	r := dense.Result{Outputs: out, Updates: c.Updates()}
+	r := dense.Result{Outputs: castAll(out, dtypes.Float32), Updates: c.Updates()}
 	for i, m := range outMask {
 		if m != nil {
 			note.masked[i] = true

@@ -58,9 +58,15 @@ type InputSpec struct {
 	MinRank int
 	// Axes fixes dimensions; negative axes count from the end. Default: none.
 	Axes map[int]int
+	// DType is the type of the numbers before they are cast: "float32", or of ids
+	// that of their keys. Default "": any.
+	DType DType
 }
 
-func (i InputSpec) check(s Shape) error {
+func (i InputSpec) check(s Shape, d DType) error {
+	if i.DType != "" && d != i.DType {
+		return fmt.Errorf("expected dtype=%s, found dtype=%s", i.DType, d)
+	}
 	if i.Rank > 0 && len(s) != i.Rank {
 		return fmt.Errorf("expected ndim=%d, found ndim=%d. Full shape received: %v", i.Rank, len(s), s)
 	}

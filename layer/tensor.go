@@ -44,7 +44,24 @@ func (t *Tensor) Name() string { return t.name }
 // Shape returns the shape, -1 for a free dimension. The caller must not change it.
 func (t *Tensor) Shape() Shape { return t.shape }
 
-// IsIDs reports whether the tensor is a batch of ids; else it is one of float32.
+// DType returns the type of the tensor's numbers: of ids that of their keys, of
+// floats what the layer that made them computes in.
+func (t *Tensor) DType() DType {
+	if t.ids {
+		return DType(t.keyType.String())
+	}
+	return t.dtype()
+}
+
+// dtype is the type of floats.
+func (t *Tensor) dtype() DType {
+	if t.node == nil {
+		return Float32
+	}
+	return t.node.Layer.core().ComputeDType()
+}
+
+// IsIDs reports whether the tensor is a batch of ids; else it is one of floats.
 func (t *Tensor) IsIDs() bool { return t.ids }
 
 // KeyType returns the type of the ids of a batch of ids.

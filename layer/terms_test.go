@@ -151,6 +151,10 @@ func TestFunctionsOfWeights(t *testing.T) {
 	if out := run(t, d, x); !slices.Equal(out.Losses, []float32{5}) {
 		t.Errorf("losses = %v, want [5]", out.Losses)
 	}
+	without := configText(t, doubler(t, layer.Options{Name: d.Name()}, 5))
+	if with := configText(t, d); with != without {
+		t.Errorf("a function is in the config: %s, without it %s", with, without)
+	}
 	inside := newBroken(nil, func(c *layer.Call, x *graph.Node) []*graph.Node {
 		c.AddLossFunc(func(c *layer.Call) *graph.Node { return graph.Const(c.Graph(), float32(2)) },
 			func(c *layer.Call) *graph.Node { return graph.Const(c.Graph(), float32(3)) })

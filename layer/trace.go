@@ -3,6 +3,7 @@ package layer
 import (
 	"fmt"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
@@ -90,7 +91,7 @@ func traceOnce(l GraphLayer, in []*Tensor, free int, training bool, look func(c 
 			c := NewCall(t, vars, training)
 			out, outMask := c.apply(l, nodes, masks)
 			r := look(c, out, outMask)
-			r.Outputs = out
+			r.Outputs = castAll(out, dtypes.Float32)
 			return r, nil
 		},
 	})

@@ -56,6 +56,9 @@ func (v *Variable) Constrain() {
 
 // WeightOptions says what a weight starts as and how it is trained.
 type WeightOptions struct {
+	// DType is the type of the weight. Default: the layer's, float32. Another is
+	// ErrUnsupported; see [Policy] for what is computed with it.
+	DType DType
 	// Initializer gives the first values. Default: GlorotUniform, as Keras.
 	Initializer initializer.Initializer
 	// Regularizer is a penalty on the weight, counted once however often the
@@ -82,6 +85,9 @@ func (b *Base) AddWeight(name string, s Shape, o WeightOptions) (*Variable, erro
 			return nil, fmt.Errorf("%w: layer %q already has a weight %q of shape %v, asked for %v", ErrWeights, b.Name(), name, v.shape, s)
 		}
 		return v, nil
+	}
+	if o.DType != "" && o.DType != b.DType() {
+		return nil, fmt.Errorf("%w: weight %q of layer %q of type %s: weights are float32", ErrUnsupported, name, b.Name(), o.DType)
 	}
 	n := 1
 	for _, d := range s {
