@@ -15,6 +15,7 @@ type Scope struct {
 	name  string // before the names within, with a slash behind it
 	mu    sync.Mutex
 	count map[string]int
+	taken map[string]bool // by Reserve
 }
 
 // NewScope returns a scope in which no name has been used. Equal seeds give
@@ -32,12 +33,28 @@ func (s *Scope) Name() string { return s.name }
 func (s *Scope) unique(base string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.count[base]
-	s.count[base] = n + 1
-	if n == 0 {
-		return s.name + base
+	for {
+		n := s.count[base]
+		s.count[base] = n + 1
+		name := s.name + base
+		if n > 0 {
+			name = fmt.Sprintf("%s_%d", name, n)
+		}
+		if !s.taken[name] {
+			return name
+		}
 	}
-	return fmt.Sprintf("%s%s_%d", s.name, base, n)
+}
+
+// Reserve keeps a name from being any layer's default: of layers that come with
+// names, from a config, others that follow must not get one.
+func (s *Scope) Reserve(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken == nil {
+		s.taken = make(map[string]bool)
+	}
+	s.taken[name] = true
 }
 
 // process is the scope of layers that are used without one.

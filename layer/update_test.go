@@ -84,6 +84,26 @@ func TestTwoUpdatesOfAWeight(t *testing.T) {
 	}
 }
 
+// TestFunctionsAreInNoConfig: of a model or its layers.
+func TestFunctionsAreInNoConfig(t *testing.T) {
+	x := input(t, layer.NewScope(1), 1)
+	d := doubler(t, layer.Options{}, 1)
+	m := must[*model.Model](t)(model.New([]*layer.Tensor{x}, []*layer.Tensor{apply(t, d, x)}))
+	before := must[[]byte](t)(m.ToJSON(layer.Own))
+	sum := func(c *layer.Call) *graph.Node { return graph.ReduceAllSum(c.Var(d.Variables()[0])) }
+	for _, err := range []error{m.AddLossFunc(sum), d.AddLossFunc(sum), d.AddUpdateFunc(d.Variables()[0], sum)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(must[[]*layer.LossTerm](t)(m.Losses())); n != 2 {
+		t.Errorf("%d losses, want those of the layer and of the model", n)
+	}
+	if after := must[[]byte](t)(m.ToJSON(layer.Own)); string(after) != string(before) {
+		t.Errorf("functions changed the config:\n%s\n%s", after, before)
+	}
+}
+
 // TestAModelSeesWhatIsFrozen: a layer whose weights are never trained may still
 // update them, so a compiled model takes note.
 func TestAModelSeesWhatIsFrozen(t *testing.T) {

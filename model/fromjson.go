@@ -220,7 +220,11 @@ func (r *configReader) functional(c layer.Config) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(inputs, outputs)
+	m := &Model{class: "functional"}
+	if m.added, err = r.added(c); err != nil {
+		return nil, err
+	}
+	return m, m.use(inputs, outputs)
 }
 
 // declare makes a layer, and returns the calls of it.
@@ -244,6 +248,7 @@ func (r *configReader) declare(c layer.Config) ([]pending, error) {
 		return nil, fmt.Errorf("layer %q: %w", name, err)
 	}
 	r.layers[name] = l
+	r.scope.Reserve(name)
 	nodes, _ := c["inbound_nodes"].([]any)
 	var calls []pending
 	for i, n := range nodes {

@@ -16,16 +16,23 @@ import (
 //	                layer and "name", "inbound_nodes": a call of it each, …],
 //	                "input_layers": [[name, 0, 0], …], "output_layers": […]}}
 //
-// What that Keras cannot say is [layer.ErrConfig].
+// What that Keras cannot say is [layer.ErrConfig]. In Rowan's own dialect losses,
+// updates and metrics that were added as tensors are there too; a sequential
+// model that has some is written as a functional one.
 func (m *Model) Config(d layer.Dialect) (layer.Config, error) {
 	if err := m.built(); err != nil {
 		return nil, err
 	}
-	w := configWriter{d: d, calls: m.callsOf()}
-	if m.class == "sequential" {
-		return w.sequential(m)
+	plan, err := m.newPlan() // what layers were given since is part of it
+	if err != nil {
+		return nil, err
 	}
-	return w.functional(m)
+	now := &Model{class: m.class, plan: plan}
+	w := configWriter{d: d, calls: now.callsOf()}
+	if m.class == "sequential" && !now.hasAdditions() {
+		return w.sequential(now)
+	}
+	return w.functional(now)
 }
 
 // ToJSON returns Config as JSON, indented.
@@ -92,8 +99,9 @@ func (w *configWriter) functional(m *Model) (layer.Config, error) {
 	if w.d == layer.TF1 {
 		class = "Model"
 	}
-	return w.whole(class, layer.Config{"name": "functional", "layers": layers,
-		"input_layers": w.ends(m.plan.Inputs), "output_layers": w.ends(m.plan.Outputs)}), nil
+	config := layer.Config{"name": "functional", "layers": layers,
+		"input_layers": w.ends(m.plan.Inputs), "output_layers": w.ends(m.plan.Outputs)}
+	return w.whole(class, config), w.added(m, config)
 }
 
 // whole is what stands around the config of a model.
@@ -134,7 +142,7 @@ func (w *configWriter) call(n *layer.Node) any {
 	var in []any
 	for _, t := range n.In {
 		in = append(in, layer.Config{"class_name": "__keras_tensor__", "config": layer.Config{
-			"shape": dimensions(t.Shape()), "dtype": typeOf(t), "keras_history": w.origin(t)}})
+			"shape": dimensions(t.Shape()), "dtype": string(t.DType()), "keras_history": w.origin(t)}})
 	}
 	args := []any{in}
 	if len(in) == 1 {
@@ -167,13 +175,6 @@ func dimensions(s layer.Shape) []any {
 		}
 	}
 	return dims
-}
-
-func typeOf(t *layer.Tensor) string {
-	if t.IsIDs() {
-		return t.KeyType().String()
-	}
-	return "float32"
 }
 
 // errModelConfig is a fault of a model's config.
