@@ -311,6 +311,14 @@ func FuzzFromJSON(f *testing.F) {
 			f.Add(text)
 		}
 	}
+	f.Add([]byte(`{"class_name":"Functional","config":{"layers":[
+		{"class_name":"InputLayer","name":"x","config":{"shape":[1]}},
+		{"class_name":"Dense","name":"d","config":{"units":2,"dtype":"mixed_float16"},"inbound_nodes":[[["x",0,0]],[["x",0,0]]]},
+		{"class_name":"Operation","name":"m","config":{"function":"reduce_mean","axes":[1,-2]},"inbound_nodes":[[["d",0,0]]]}],
+		"input_layers":[["x",0,0]],"output_layers":[["d",1,0]],
+		"losses":[{"tensor":["m",0,0]},{"tensor":["m",0,0],"layer":"d","call":0},{"tensor":["m",0,0],"layer":"d"}],
+		"updates":[{"tensor":["d",0,0],"layer":"d","variable":"d/kernel"}],
+		"metrics":[{"tensor":["m",0,0],"name":"mean"}]}}`))
 	large := regexp.MustCompile(`[0-9]{4}|[0-9][eE]`)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if large.Match(text) {
