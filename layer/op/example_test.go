@@ -8,6 +8,7 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/layer/op"
+	"github.com/rowan-embeddings/rowan/metric"
 	"github.com/rowan-embeddings/rowan/model"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -114,4 +115,21 @@ func ExampleReduceMax() {
 	// Output:
 	// max
 	// min
+}
+
+// A metric object is given the tensor that it is to measure. Its result, which
+// Keras would be given here, is a number and leads back to no input.
+func Example_metricObject() {
+	m, x := functional()
+	if err := m.AddMetricObject(metric.Named("metric_1", new(metric.Mean)), x); err != nil {
+		log.Fatal(err)
+	}
+	if err := m.AddLoss(op.ReduceMean(x)); err != nil {
+		log.Fatal(err)
+	}
+	if err := m.Compile(model.CompileOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m.Evaluate(context.Background(), tenth()))
+	// Output: loss 1.0000  metric_1 1.0000 <nil>
 }
