@@ -162,10 +162,14 @@ type Step struct {
 // come one after the other. An error about the gradients leaves the table as it
 // was, but that clipping by global norm inserts new keys before it measures; an
 // error about room (too many rows) or a cancelled ctx may come after some
-// stripes are done.
+// stripes are done. A table over [Stores] is updated in memory first and then
+// written, so that only an error of a store comes after some parts are written.
 func (t *Table) Apply(ctx context.Context, g *Gradients, s Step) error {
 	if err := t.owns(g); err != nil {
 		return err
+	}
+	if t.parts != nil {
+		return t.applyParts(ctx, g, s)
 	}
 	o, err := g.ready(&s)
 	if err == nil && o == nil {
@@ -210,10 +214,14 @@ func (t *Table) owns(g *Gradients) error {
 // SumSquares returns the squared L2 norm of the collected gradients after
 // those of duplicate ids are summed: what a model adds up over its tables and
 // dense weights to clip by global norm, before it applies step s. Keys that the
-// table does not hold yet are inserted.
+// table does not hold yet are inserted, but for those of a table over Stores,
+// which are not asked.
 func (g *Gradients) SumSquares(ctx context.Context, s Step) (float64, error) {
 	if g.table == nil {
 		return 0, errNoTable
+	}
+	if g.table.parts != nil {
+		return g.table.measureParts(ctx, g, s)
 	}
 	_, err := g.ready(&s)
 	var sum float64

@@ -145,6 +145,9 @@ func (t *Table) look(ctx context.Context, l *Lookup, ids tensor.IDs, o LookupOpt
 	if err := l.prepare(t, ids, o); err != nil {
 		return err
 	}
+	if t.parts != nil {
+		return t.lookParts(ctx, l, ids, o)
+	}
 	l.ctx = ctx
 	workers := t.workers(len(l.rows))
 	l.cut(min(blockSize(len(l.rows), workers), l.reduction.blockIDs()))

@@ -48,6 +48,9 @@ func (t *Table) eachStripe(ctx context.Context, ids tensor.IDs, f func(p *portio
 		return fmt.Errorf("table %q: %w: a call takes at most %d ids, got %d; split the batch",
 			t.opt.Name, ErrShape, uint32(math.MaxUint32), ids.Len())
 	}
+	if t.parts != nil {
+		return t.changeParts(ctx, ids, f)
+	}
 	op := keyOps.Get().(*keyOp)
 	defer op.put()
 	if err := op.batch.set(ids, t.opt.KeyType, t.opt.Rows > 0); err != nil {
@@ -324,6 +327,9 @@ func (t *Table) Accumulate(ctx context.Context, ids tensor.IDs, values *tensor.V
 	if err := checkFinite("value", values.Data()); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
+	if t.parts != nil && t.storesAdd() {
+		return t.accumulateParts(ctx, ids, values.Data(), exists)
+	}
 	width, now := t.opt.Width, t.tick()
 	err := t.eachStripe(ctx, ids, func(p *portion) (err error) {
 		for j, i := range p.at {
@@ -371,6 +377,9 @@ func (t *Table) Remove(ctx context.Context, ids tensor.IDs) error {
 	if t.opt.Rows > 0 {
 		return fmt.Errorf("table %q: %w: its rows cannot be removed", t.opt.Name, ErrStatic)
 	}
+	if t.parts != nil {
+		return t.removeParts(ctx, ids)
+	}
 	return t.eachStripe(ctx, ids, func(p *portion) error {
 		for j := range p.at {
 			if r := p.core.index.remove(&p.keys, j); r != rowAbsent {
@@ -389,6 +398,9 @@ func (t *Table) Remove(ctx context.Context, ids tensor.IDs) error {
 func (t *Table) Clear(ctx context.Context) error {
 	if err := t.checkContext(ctx); err != nil {
 		return err
+	}
+	if t.parts != nil {
+		return t.clearParts(ctx)
 	}
 	t.lock()
 	defer t.unlock()

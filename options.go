@@ -57,6 +57,9 @@ type TableOptions struct {
 	Restrict Restrict
 	// Threads bounds the goroutines that one call uses. Default: GOMAXPROCS.
 	Threads int
+	// Stores keeps the rows in row stores, one or several parts, of this process
+	// or of others. Default nil: in the table's own memory.
+	Stores *Stores
 }
 
 // Regularizer is a penalty on a table's weights, Keras' L1·Σ|w| + L2·Σw² over
@@ -165,6 +168,9 @@ func (o *TableOptions) check() error {
 			return bad("Optimizer", "%v", err)
 		}
 	}
+	if o.Stores != nil {
+		return o.Stores.check(o)
+	}
 	return nil
 }
 
@@ -181,6 +187,9 @@ func (o TableOptions) withDefaults() TableOptions {
 	}
 	if o.Optimizer != nil {
 		o.Optimizer = o.Optimizer.WithDefaults()
+	}
+	if o.Stores != nil {
+		o.Stores = o.Stores.clone()
 	}
 	return o
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"sync"
 
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/tensor"
@@ -46,18 +47,26 @@ type RowStore interface {
 
 // memoryStore is the row store in this process's memory: a table without an
 // optimizer whose rows are as wide as weights and state together.
-type memoryStore struct{ table *Table }
+type memoryStore struct {
+	table   *Table
+	lookups *sync.Pool // of *Lookup: their memory is as large as what was found
+}
 
 // NewMemoryStore returns a row store in memory, for rows of width numbers.
 func NewMemoryStore(key tensor.KeyType, width int) (RowStore, error) {
+	return newMemoryStore(key, width, 0)
+}
+
+// newMemoryStore does NewMemoryStore, with room for some keys.
+func newMemoryStore(key tensor.KeyType, width, capacity int) (RowStore, error) {
 	t, err := NewTable(TableOptions{
-		Name: "memory", KeyType: key, Width: width,
+		Name: "memory", KeyType: key, Width: width, InitialCapacity: capacity,
 		Initializer: initializer.Zeros{}, Missing: MissingZeros,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return memoryStore{t}, nil
+	return memoryStore{t, &sync.Pool{New: func() any { return new(Lookup) }}}, nil
 }
 
 func (m memoryStore) KeyType() tensor.KeyType { return m.table.KeyType() }
@@ -65,18 +74,19 @@ func (m memoryStore) KeyType() tensor.KeyType { return m.table.KeyType() }
 func (m memoryStore) Width() int { return m.table.Width() }
 
 func (m memoryStore) Find(ctx context.Context, keys tensor.IDs, rows []float32, exists []bool) error {
-	l, err := m.table.Lookup(ctx, keys, LookupOptions{})
-	if err != nil {
+	l := m.lookups.Get().(*Lookup)
+	defer m.lookups.Put(l)
+	if err := m.table.LookupInto(ctx, l, keys, LookupOptions{}); err != nil {
 		return err
 	}
+	defer l.forget()
 	width := m.Width()
 	if len(exists) != keys.Len() || len(rows) != keys.Len()*width {
 		return fmt.Errorf("%w: %d keys need %d numbers and as many flags as keys, got %d and %d",
 			ErrShape, keys.Len(), keys.Len()*width, len(rows), len(exists))
 	}
-	for i, ok := range l.Exists() {
-		exists[i] = ok
-		if ok {
+	for i, r := range l.rows {
+		if exists[i] = r < firstSpecial; exists[i] {
 			copy(rows[i*width:(i+1)*width], l.Values().Data()[i*width:])
 		}
 	}

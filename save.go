@@ -16,8 +16,14 @@ import (
 // optimiser state and score, in ascending order of the keys, so that equal tables
 // give equal bytes. Updates wait until it is written, and so do lookups that
 // meet an update which waits. An update that is under way in another goroutine
-// may be saved in part: to save one step and no other, save between steps.
+// may be saved in part: to save one step and no other, save between steps. Of a
+// table over [Stores] all parts go into one file, the same as if the rows had
+// been in memory; rows that come or go meanwhile, because other tables use the
+// stores, are ErrStale.
 func (t *Table) Save(ctx context.Context, w io.Writer) error {
+	if t.parts != nil {
+		return t.saveParts(ctx, w)
+	}
 	t.rlock(allStripes)
 	defer t.runlock(allStripes)
 	if t.core == nil {
@@ -90,7 +96,10 @@ func (c *core) fill(b *format.Block, keys *keyBatch, rows []uint32) {
 // policy, else ErrMismatch; but where the table has a policy and the file no
 // scores, as before the table had one, each row counts as used once, at the
 // file's step. See [Store.WarmStart] for rows of other tables. After an error,
-// of a damaged file too, the table is as it was.
+// of a damaged file too, the table is as it was. A table over [Stores] takes a
+// file of any number of parts, or of a table in memory; it is read to its end,
+// into memory, before a row is written, and only an error of a store leaves some
+// of its rows behind.
 func (t *Table) Load(ctx context.Context, r io.Reader) error {
 	open := func(*Table) (io.ReadCloser, error) { return io.NopCloser(r), nil }
 	return LoadTables(ctx, open, t)
@@ -187,8 +196,11 @@ func (l *loading) fits() error {
 }
 
 // install puts the core in the place of the table's.
-func (l *loading) install() error {
+func (l *loading) install(ctx context.Context) error {
 	t := l.table
+	if t.parts != nil {
+		return t.replaceParts(ctx, l)
+	}
 	t.lock()
 	defer t.unlock()
 	if err := l.fits(); err != nil {

@@ -86,6 +86,9 @@ func (t *Table) lookupSlot(ctx context.Context, name string, ids tensor.IDs) (*t
 	if err != nil {
 		return nil, nil, err
 	}
+	if t.parts != nil {
+		return t.lookupSlotParts(ctx, name, ids, &k)
+	}
 	k.hashes = make([]uint64, k.len())
 	r := slotReader{t: t, name: name, copies: copier{state: true}}
 	for from := 0; from == 0 || from < k.len(); from += exportRows {

@@ -113,7 +113,7 @@ func loadTables(ctx context.Context, open func(*Table) (io.ReadCloser, error), t
 		}
 	}
 	for _, l := range loads {
-		if err := l.install(); err != nil {
+		if err := l.install(ctx); err != nil {
 			return fmt.Errorf("load table %q: %w", l.table.Name(), err)
 		}
 	}

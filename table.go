@@ -32,6 +32,10 @@ type Table struct {
 	// streams turns keys into what their first values are a function of.
 	streams initializer.Streams
 
+	// parts is where the rows are instead of in core, which then has none. Nil:
+	// they are in core.
+	parts *parts
+
 	// step is the last step that was applied.
 	step atomic.Int64
 	// freed counts the times that rows were freed. It rises under the lock of
@@ -68,6 +72,9 @@ func NewTable(o TableOptions) (*Table, error) {
 	if o.Rows > 0 {
 		t.shift = stripeShift(o.Rows)
 	}
+	if o.Stores != nil {
+		return t.overParts(optimizer)
+	}
 	core, err := t.newCore(optimizer)
 	if err != nil {
 		return nil, fmt.Errorf("table %q: %w", o.Name, err)
@@ -93,8 +100,7 @@ func isExact(o *optim.Optimizer) bool {
 
 // newCore returns an empty core for rows that o trains.
 func (t *Table) newCore(o *optim.Optimizer) (*core, error) {
-	c := &core{optimizer: o, exact: isExact(o)}
-	c.layout = layoutOf(t.opt.Width, o, c.exact || t.opt.Regularizer != Regularizer{})
+	c := &core{optimizer: o, exact: isExact(o), layout: t.opt.layout(o)}
 	rows := t.opt.MaxRows
 	if t.opt.Rows > 0 {
 		rows = t.opt.Rows
@@ -112,6 +118,11 @@ func (t *Table) newCore(o *optim.Optimizer) (*core, error) {
 		return nil, errors.Join(err, c.closeRows())
 	}
 	return c, nil
+}
+
+// layout returns the layout of the rows that an optimizer trains.
+func (o *TableOptions) layout(trainer *optim.Optimizer) layout {
+	return layoutOf(o.Width, trainer, isExact(trainer) || o.Regularizer != Regularizer{})
 }
 
 // allocStatic hands out the rows of a static table: row numbers are the keys.
@@ -193,10 +204,26 @@ func (t *Table) Step() int64 { return t.step.Load() }
 // what lies beyond is taken for the end that it passed.
 func (t *Table) SetStep(step int64) { t.step.Store(min(max(step, 0), maxStep)) }
 
-// Len returns the number of rows; 0 once the table is closed.
+// Len returns the number of rows; 0 once the table is closed. Of a table over
+// [Stores] it is -1 if they do not answer: see [Table.Count].
 func (t *Table) Len() int {
-	n, _ := t.length()
+	n, err := t.Count(context.Background())
+	if err != nil && t.parts != nil && !errors.Is(err, ErrClosed) {
+		return -1
+	}
 	return n
+}
+
+// Count returns the number of rows. Of a table over [Stores] it is what they
+// answer.
+func (t *Table) Count(ctx context.Context) (int, error) {
+	if err := t.checkContext(ctx); err != nil {
+		return 0, err
+	}
+	if t.parts != nil {
+		return t.countParts(ctx)
+	}
+	return t.length()
 }
 
 func (t *Table) length() (int, error) {
@@ -217,16 +244,23 @@ type Stats struct {
 	// HugePageBytes is how much of the rows the system backs with huge pages now.
 	HugePageBytes int64
 	// Stride is the bytes from one row to the next: weights, state and padding.
+	// Of a table over Stores it is the bytes of a row there, and the other
+	// bytes, which the stores know, are 0.
 	Stride int
 	// Slots is the optimiser's state beside each row.
 	Slots []optim.Slot
 	// Evictions is the number of times that the table gave rows up since it was
 	// made, Evicted that of the rows.
 	Evictions, Evicted int64
+	// Parts is the number of row stores; 0 if the rows are in the table's memory.
+	Parts int
 }
 
 // Stats reports what the table takes at this moment.
 func (t *Table) Stats() Stats {
+	if t.parts != nil {
+		return t.statsParts()
+	}
 	t.rlock(allStripes)
 	defer t.runlock(allStripes)
 	c := t.core
@@ -246,12 +280,20 @@ func (t *Table) Stats() Stats {
 
 // SetOptimizer gives the table an optimizer: its rows keep their weights and
 // start with fresh state, at the step the table is at. nil takes it away.
+//
+// Before a table over [Stores] is used for the first time it only says what
+// state the rows there carry, which is left as it is. Later the rows are
+// written anew, one by one, which needs stores of the new width: those that
+// Stores.Open opens, in place of the old, or the same where the width stays.
 func (t *Table) SetOptimizer(o *optim.Optimizer) error {
 	if o != nil {
 		if err := o.Validate(); err != nil {
 			return fmt.Errorf("%w: table %q: %v", ErrOptions, t.opt.Name, err)
 		}
 		o = o.WithDefaults()
+	}
+	if t.parts != nil {
+		return t.setPartsOptimizer(o)
 	}
 	t.lock()
 	defer t.unlock()
@@ -299,9 +341,17 @@ func (t *Table) swap(c *core) {
 	t.freed.Add(1)
 }
 
-// Close frees the table's memory. It waits for calls that are under way; later
-// ones return ErrClosed. Closing again is harmless.
+// Close frees the table's memory, and closes the stores that Stores.Open opened.
+// It waits for calls that are under way; later ones return ErrClosed. Closing
+// again is harmless.
 func (t *Table) Close() error {
+	if t.parts != nil {
+		return t.closeParts()
+	}
+	return t.closeCore()
+}
+
+func (t *Table) closeCore() error {
 	t.lock()
 	defer t.unlock()
 	if t.core == nil {
