@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -219,7 +220,9 @@ func (b *Base) NonTrainableVariables() []*Variable {
 }
 
 // CountParams returns the number of numbers in the weights; of a dynamic
-// table, those of the rows it holds. A layer that is not built is ErrNotBuilt.
+// table, those of the rows it holds now. A layer that is not built is
+// ErrNotBuilt; one whose table has been closed, or whose stores do not answer,
+// has none that could be counted.
 func (b *Base) CountParams() (int, error) {
 	if !b.built {
 		return 0, fmt.Errorf("%w: count_params needs the weights of layer %q: apply it or build it first", ErrNotBuilt, b.Name())
@@ -227,7 +230,11 @@ func (b *Base) CountParams() (int, error) {
 	n := 0
 	for _, v := range b.Variables() {
 		if v.table != nil {
-			n += v.table.Len() * v.table.Width()
+			rows, err := v.table.Count(context.Background())
+			if err != nil {
+				return 0, err
+			}
+			n += rows * v.table.Width()
 		} else {
 			n += len(v.value)
 		}

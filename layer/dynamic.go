@@ -3,6 +3,7 @@ package layer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rowan-embeddings/rowan"
@@ -54,39 +55,39 @@ type DynamicOptions struct {
 	// it reads the policies of package rowan, by name. Default: none.
 	RestrictPolicy rowan.Restrict
 
-	// Devices are the row stores by URL. Only one in memory, the default,
-	// exists; others are ErrUnsupported.
+	// Devices are the row stores that hold the rows, by URL, a part of the table
+	// each; one that is named several times is as many parts. The numbers do not
+	// depend on them. "memory:" is this process; KVCreator opens others.
+	// Default: one part, in the table's own memory.
 	Devices []string
-	// BPV2 writes differences instead of rows, so that several workers add up.
-	// ErrUnsupported: one process trains a table.
+	// KVCreator opens the stores of Devices. Default: those in memory.
+	KVCreator KVCreator
+	// Partitioner says which of Devices each key belongs to. Default: [rowan.Partition].
+	Partitioner rowan.Partitioner
+	// BPV2 writes differences to the stores instead of rows, so that several
+	// workers add up: see [rowan.Stores]. A table's own memory, which workers
+	// share as goroutines, is updated in place and needs it not.
 	BPV2 bool
-	// Partitioner sends keys to devices. ErrUnsupported: there is one device.
-	Partitioner func(keys tensor.IDs, parts int) []int
-	// KVCreator selects the row store. ErrUnsupported: see Devices.
-	KVCreator string
-	// DistributeStrategy places replicas. ErrUnsupported.
-	DistributeStrategy string
-	// KeepDistribution keeps devices in the config. ErrUnsupported: see Devices.
+	// KeepDistribution keeps Devices in the config.
 	KeepDistribution bool
+	// DistributeStrategy names how workers share the layer, for its config; no
+	// more is needed. Of the source system it is where copies of a batch's rows
+	// are placed for each worker. Here a layer keeps nothing of a batch, so that
+	// any number of replicas look up at once, each with [Rows] of its own, and
+	// their gradients, merged in one [rowan.Gradients], are those of one replica
+	// with the whole batch. Workers in other processes share Devices: see BPV2.
+	DistributeStrategy string
 	// ShortFileName shortens names in files of the source system. ErrUnsupported:
 	// file names here do not grow with scopes.
 	ShortFileName bool
 }
 
 func (o *DynamicOptions) check() error {
-	refused := []struct {
-		name string
-		set  bool
-	}{
-		{"devices", len(o.Devices) > 1 || len(o.Devices) == 1 && o.Devices[0] != "memory:"},
-		{"bp_v2", o.BPV2}, {"partitioner", o.Partitioner != nil},
-		{"kv_creator", o.KVCreator != ""}, {"distribute_strategy", o.DistributeStrategy != ""},
-		{"keep_distribution", o.KeepDistribution}, {"short_file_name", o.ShortFileName},
+	if o.ShortFileName {
+		return fmt.Errorf("%w: DynamicEmbedding: argument %q: names of files do not grow with scopes here; leave it out", ErrUnsupported, "short_file_name")
 	}
-	for _, r := range refused {
-		if r.set {
-			return fmt.Errorf("%w: DynamicEmbedding: argument %q: rows live in the memory of one process; leave it out", ErrUnsupported, r.name)
-		}
+	if err := o.checkDevices(); err != nil {
+		return err
 	}
 	if o.Padding != nil && o.KeyType == tensor.String || o.PaddingString != nil && o.KeyType != tensor.String {
 		return fmt.Errorf("%w: DynamicEmbedding: the padding id of %v keys must be one of them: set PaddingString for strings, Padding for integers", ErrArgument, o.KeyType)
@@ -127,6 +128,7 @@ func NewDynamicEmbedding(size int, o DynamicOptions) (*DynamicEmbedding, error) 
 		o.Initializer = initializer.NewRandomNormal()
 	}
 	o.Padding, o.PaddingString = clonePointer(o.Padding), clonePointer(o.PaddingString)
+	o.Devices = slices.Clone(o.Devices)
 	l := &DynamicEmbedding{size: size, o: o}
 	l.Init(l, o.Options)
 	return l, nil
@@ -139,6 +141,7 @@ func (l *DynamicEmbedding) Build(...Shape) (err error) {
 		Seed: l.scope.seed, Optimizer: l.o.Optimizer, MaxNorm: l.o.MaxNorm,
 		InitialCapacity: l.o.InitCapacity, Missing: l.o.Missing,
 		Regularizer: rowan.Regularizer(l.o.Regularizer), Padding: l.o.padding(), Restrict: l.o.RestrictPolicy,
+		Stores: l.o.stores(),
 	})
 	if err != nil {
 		return err
@@ -195,17 +198,20 @@ func (l *DynamicEmbedding) Lookup(ctx context.Context, r *Rows, ids tensor.IDs, 
 
 // Config implements [Configurer].
 func (l *DynamicEmbedding) Config() Config {
-	return l.BaseConfig().with(Config{
+	return l.BaseConfig().with(l.o.distribution(Config{
 		"embedding_size": l.size, "key_dtype": l.o.KeyType.String(), "value_dtype": "float32",
 		"combiner": l.o.Combiner, "pool": combinerConfig(l.o.Pool),
 		"initializer": initializerConfig(l.o.Initializer), "with_unique": !l.o.WithoutUnique,
 		"init_capacity": l.o.InitCapacity, "max_norm": widen(l.o.MaxNorm), "missing": int(l.o.Missing),
 		"regularizer": l.o.Regularizer.config(), "padding": pointerConfig(l.o.Padding), "padding_string": pointerConfig(l.o.PaddingString),
 		"restrict_policy": restrictConfig(l.o.RestrictPolicy),
-	})
+	}))
 }
 
-func dynamicFromConfig(c Config) (Layer, error) {
+func dynamicFromConfig(c Config) (Layer, error) { return dynamicFrom(c, func(*DynamicOptions) {}) }
+
+// dynamicFrom makes the layer of a config, with options that it does not hold.
+func dynamicFrom(c Config, more func(o *DynamicOptions)) (Layer, error) {
 	r := c.reader()
 	size := r.int("embedding_size")
 	o := DynamicOptions{Options: r.options(), Combiner: r.text("combiner"), Pool: r.combiner("pool"),
@@ -226,8 +232,10 @@ func dynamicFromConfig(c Config) (Layer, error) {
 	if v := r.text("value_dtype"); v != "" && v != "float32" {
 		r.bad("value_dtype", "float32", v)
 	}
+	o.readDistribution(r)
 	if err := r.done("DynamicEmbedding"); err != nil {
 		return nil, err
 	}
+	more(&o)
 	return NewDynamicEmbedding(size, o)
 }

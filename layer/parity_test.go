@@ -133,7 +133,7 @@ func TestConfigOfDefaults(t *testing.T) {
 	}{
 		{newDynamic(t, 8, layer.DynamicOptions{}), map[string]any{
 			"embedding_size": 8, "key_dtype": "int64", "value_dtype": "float32", "combiner": "sum", "with_unique": true, "trainable": true,
-			"max_norm": 0.0, "init_capacity": 0, "pool": nil, "devices": nil, "bp_v2": nil,
+			"max_norm": 0.0, "init_capacity": 0, "pool": nil, "devices": nil, "bp_v2": false, "keep_distribution": false, "distribute_strategy": nil,
 			"initializer": object("RandomNormal", map[string]any{"mean": 0.0, "stddev": 0.05})}},
 		{newEmbedding(t, 9, 4, layer.EmbeddingOptions{}), map[string]any{
 			"input_dim": 9, "output_dim": 4, "trainable": true, "dtype": "float32", "activity_regularizer": nil,

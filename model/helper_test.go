@@ -51,8 +51,9 @@ func apply(t testing.TB, l layer.Layer, in ...*layer.Tensor) *layer.Tensor {
 }
 
 // hybrid is a model of two tables, the first shared by two features, and a
-// dense tower with dropout behind them, not compiled.
-func hybrid(t testing.TB, seed uint64) *Model {
+// dense tower with dropout behind them, not compiled. The rows of the tables
+// are on devices.
+func hybrid(t testing.TB, seed uint64, devices ...string) *Model {
 	t.Helper()
 	scope := layer.NewScope(seed)
 	in := func(o layer.InputOptions) *layer.Tensor {
@@ -61,9 +62,9 @@ func hybrid(t testing.TB, seed uint64) *Model {
 	}
 	a, b := in(layer.InputOptions{Name: "a"}), in(layer.InputOptions{Name: "b"})
 	tags := in(layer.InputOptions{Name: "tags", KeyType: tensor.String, Ragged: true})
-	shared := must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(8, layer.DynamicOptions{Options: layer.Options{Name: "item"}}))
+	shared := must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(8, layer.DynamicOptions{Options: layer.Options{Name: "item"}, Devices: devices}))
 	words := must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(4, layer.DynamicOptions{
-		Options: layer.Options{Name: "tag"}, KeyType: tensor.String, Pool: rowan.Mean}))
+		Options: layer.Options{Name: "tag"}, KeyType: tensor.String, Pool: rowan.Mean, Devices: devices}))
 	join := must[*layer.Concatenate](t)(layer.NewConcatenate(-1, layer.Options{}))
 	x := apply(t, join, apply(t, shared, a), apply(t, shared, b), apply(t, words, tags))
 	x = apply(t, must[*layer.Dropout](t)(layer.NewDropout(0.3, layer.Options{})), x)
@@ -84,9 +85,9 @@ func exactAdam() *optim.Optimizer {
 		Rate: optim.PolynomialDecay{Initial: 0.05, DecaySteps: 100}}
 }
 
-func compileHybrid(t testing.TB, seed uint64) *Model {
+func compileHybrid(t testing.TB, seed uint64, devices ...string) *Model {
 	t.Helper()
-	m := hybrid(t, seed)
+	m := hybrid(t, seed, devices...)
 	check(t, m.Compile(CompileOptions{Optimizer: exactAdam(), WeightDecay: 0.01, DecayExclude: []string{"bias"},
 		OutputOptions: OutputOptions{LossName: "binary_crossentropy", MetricNames: []string{"auc", "accuracy"}}}))
 	return m

@@ -169,7 +169,8 @@ func (m *Model) Step() int64 {
 }
 
 // CountParams returns the number of numbers in the weights, each counted once;
-// of a dynamic table, those of the rows it holds now.
+// of a dynamic table, those of the rows it holds now. Tables whose stores do not
+// answer are left out: [layer.Base.CountParams] says why.
 func (m *Model) CountParams() int {
 	all, _ := m.countParams()
 	return all
@@ -185,7 +186,7 @@ func (m *Model) countParams() (all, trainable int) {
 				continue
 			}
 			seen[t] = true
-			n, trained = t.Len()*t.Width(), trains[t]
+			n, trained = max(t.Len(), 0)*t.Width(), trains[t]
 		}
 		all += n
 		if trained {

@@ -117,7 +117,7 @@ func layerParams(l layer.Layer, seen map[*rowan.Table]bool) int {
 			n += len(v.Value())
 		case !seen[t]:
 			seen[t] = true
-			n += t.Len() * t.Width()
+			n += max(t.Len(), 0) * t.Width()
 		}
 	}
 	return n
