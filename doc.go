@@ -26,11 +26,18 @@
 // update, never half of each; any number of goroutines look up while others
 // train.
 //
+// # Stores
+//
+// With [Stores] the rows lie elsewhere, in one part or several, each a
+// [RowStore]. A call then fetches the rows of its distinct keys into a table in
+// memory that holds no others, does there what it does in any table, and writes
+// back what it changed.
+//
 // # Determinism
 //
 // The first values of a row are a function of (seed, table name, key). Bags are
 // summed in bag order, gradients of a row in the order of the batch. No result
-// depends on the number of threads, on row numbers or on map order.
+// depends on the number of threads or parts, on row numbers or on map order.
 //
 // # Eviction
 //

@@ -546,6 +546,84 @@ func TestPartsTogether(t *testing.T) {
 	}
 }
 
+// TestPartsClose: a table that is closed, or given another optimizer, while
+// others use it waits for their calls; later ones are told.
+func TestPartsClose(t *testing.T) {
+	o := rowan.TableOptions{Width: 2, Optimizer: adam(false)}
+	o.Stores = &rowan.Stores{Open: rowan.OpenMemory, URLs: []string{"memory:", "memory:"}}
+	table, ids := newTable(t, o), dense(t, []int64{1, 2, 3, 4, 5})
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			for {
+				l, err := table.Lookup(ctx, ids, rowan.LookupOptions{Training: true})
+				g := table.NewGradients()
+				if err == nil {
+					err = errors.Join(g.Add(l, ones(l)), table.Apply(ctx, g, rowan.Step{}))
+				}
+				if errors.Is(err, rowan.ErrClosed) {
+					return
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for _, next := range []*optim.Optimizer{sgd(1), adam(true), adam(false)} {
+		if err := table.SetOptimizer(next); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := table.Close(); err != nil {
+		t.Error(err)
+	}
+	all.Wait()
+	g := table.NewGradients()
+	for name, err := range map[string]error{
+		"Apply":        table.Apply(ctx, g, rowan.Step{}),
+		"SumSquares":   second(g.SumSquares(ctx, rowan.Step{})),
+		"Upsert":       table.Upsert(ctx, ids, tensor.ZeroValues(5, 2)),
+		"Accumulate":   table.Accumulate(ctx, ids, tensor.ZeroValues(5, 2), make([]bool, 5)),
+		"Remove":       table.Remove(ctx, ids),
+		"Clear":        table.Clear(ctx),
+		"Count":        second(table.Count(ctx)),
+		"Save":         table.Save(ctx, new(bytes.Buffer)),
+		"SetOptimizer": table.SetOptimizer(sgd(1)),
+	} {
+		if !errors.Is(err, rowan.ErrClosed) {
+			t.Errorf("%s on a closed table: got %v", name, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// TestPartsNoContext: a context that is nil is an error.
+func TestPartsNoContext(t *testing.T) {
+	o := rowan.TableOptions{Width: 2, Optimizer: adam(false)}
+	table, ids := over(t, o, memoryStores(t, o, 2)...), dense(t, []int64{1, 2})
+	var none context.Context
+	g := table.NewGradients()
+	for name, err := range map[string]error{
+		"Lookup":     second(table.Lookup(none, ids, rowan.LookupOptions{})),
+		"Apply":      table.Apply(none, g, rowan.Step{}),
+		"SumSquares": second(g.SumSquares(none, rowan.Step{})),
+		"Upsert":     table.Upsert(none, ids, tensor.ZeroValues(2, 2)),
+		"Accumulate": table.Accumulate(none, ids, tensor.ZeroValues(2, 2), make([]bool, 2)),
+		"Remove":     table.Remove(none, ids),
+		"Clear":      table.Clear(none),
+		"Count":      second(table.Count(none)),
+		"Save":       table.Save(none, new(bytes.Buffer)),
+		"Load":       table.Load(none, bytes.NewReader(saved(t, table))),
+	} {
+		if !errors.Is(err, rowan.ErrOptions) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 // TestIncrements: two workers read the same rows, some of them new, before
 // either writes. With Increments both updates count, in weights and in sums of
 // squares; without, the last worker wins.
@@ -666,6 +744,18 @@ func TestPartitioner(t *testing.T) {
 	for i, want := range []int{2, 1, 3} {
 		if n, err := stores[i].Len(ctx); n != want || err != nil {
 			t.Errorf("part %d has %d rows (%v), want %d", i, n, err, want)
+		}
+	}
+	// A table that names none asks Partition.
+	plain, ids, of := memoryStores(t, o, 3), dense(t, []int64{-5, -4, -3, 1 << 40, 2, 3}), make([]int32, 6)
+	step(t, over(t, o, plain...), ids, rowan.None, ones)
+	if err := rowan.Partition(ids, 3, of); err != nil {
+		t.Fatal(err)
+	}
+	for i, key := range ids.Values() {
+		exists := make([]bool, 1)
+		if err := plain[of[i]].Find(ctx, dense(t, []int64{key}), make([]float32, 2), exists); err != nil || !exists[0] {
+			t.Errorf("key %d is not in part %d, where Partition sends it (%v)", key, of[i], err)
 		}
 	}
 	_, err := table.Lookup(ctx, dense(t, []int64{31}), rowan.LookupOptions{})

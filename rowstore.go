@@ -11,7 +11,8 @@ import (
 )
 
 // RowStore keeps rows under a table: a row is the weights of a key and the
-// optimiser's state behind them, one array to the store. Keys of one call may
+// optimiser's state behind them, one array of finite numbers to the store (see
+// [TableOptions.StoreWidth]). [Stores] puts a table over some. Keys of one call may
 // repeat; where that makes a difference, it is said what happens. All methods
 // are safe for concurrent use, work on whole batches, and give up when ctx
 // ends. A store that cannot answer returns an error: it never takes a row for

@@ -26,7 +26,9 @@ import (
 //
 // Which part a key belongs to is settled by the order of the parts, their
 // number and the partitioner: all tables over the same stores must agree on
-// them, and on Name, Seed, Initializer and Optimizer.
+// them, and on Name, Seed, Initializer and Optimizer. The step is each table's
+// own: a program that goes on with rows which are there says by SetStep, or by
+// loading a checkpoint, at which.
 type Stores struct {
 	// Parts are the stores, opened by the caller, who closes them when no table
 	// uses them any more. Their rows are TableOptions.StoreWidth numbers.
