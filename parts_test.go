@@ -180,6 +180,13 @@ func againstMemory[K tensor.Key](t *testing.T, o rowan.TableOptions, key func(i 
 			all = append(all, randomBatch(t, r, draw, layout, r.IntN(40), 1+r.IntN(6), weighed && r.IntN(2) == 0))
 		}
 		seed := r.Uint64()
+		if step == 8 {
+			for _, table := range tables {
+				if err := table.SetRate(optim.Constant(0.03)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
 		var want []float32
 		for i, table := range tables {
 			read := trainParts(t, table, all, how, seed, 1<<16-3+int64(step)*2) // every other step is missed
@@ -262,10 +269,36 @@ func sameTables[K tensor.Key](t *testing.T, what string, got, want *rowan.Table,
 	if got.Len() != want.Len() || got.Step() != want.Step() {
 		t.Fatalf("%s: %d rows at step %d, want %d at %d", what, got.Len(), got.Step(), want.Len(), want.Step())
 	}
+	for _, slot := range want.Slots() {
+		a, errA := slotOf[K](t, got, slot.Name, keys)
+		b, errB := slotOf[K](t, want, slot.Name, keys)
+		if errA != nil || errB != nil || !slices.Equal(a, b) {
+			t.Fatalf("%s: slot %s is (%v)\n%v\nwant (%v)\n%v", what, slot.Name, errA, a, errB, b)
+		}
+	}
 	x, y := exported[K](t, got), exported[K](t, want)
 	if !slices.Equal(x.keys, y.keys) || !slices.Equal(x.values, y.values) {
 		t.Fatalf("%s: the export differs from that of the table in memory", what)
 	}
+}
+
+// slotOf reads a slot of some keys, and then of all.
+func slotOf[K tensor.Key](t *testing.T, table *rowan.Table, name string, keys []K) ([]float32, error) {
+	v, exists, err := table.LookupSlot(ctx, name, dense(t, keys))
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(v.Data())
+	for _, e := range exists {
+		all = append(all, map[bool]float32{true: 1}[e])
+	}
+	for rows, err := range table.ExportSlot(ctx, name) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows.Values.Data()...)
+	}
+	return all, nil
 }
 
 type export[K tensor.Key] struct {
@@ -333,6 +366,17 @@ func TestPartsLoad(t *testing.T) {
 		}
 		if !bytes.Equal(saved(t, table), file) || table.Step() != 2 {
 			t.Errorf("loaded into %d parts at step %d, the file differs", table.Stats().Parts, table.Step())
+		}
+	}
+	for _, w := range []rowan.WarmStart{{}, {WithoutState: true}} {
+		want, got := newTable(t, o), over(t, o, memoryStores(t, o, 3)...)
+		for _, table := range []*rowan.Table{want, got} {
+			if err := storeOf(t, five).WarmStart(ctx, w, table); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(saved(t, got), saved(t, want)) {
+			t.Errorf("a warm start %+v differs from that of a table in memory", w)
 		}
 	}
 	damaged := slices.Clone(file)
@@ -955,6 +999,7 @@ func TestPartsRefusals(t *testing.T) {
 		"static":                  {Rows: 3, Stores: open},
 		"MaxRows bounds":          {MaxRows: 3, Stores: open},
 		"InitialCapacity is for":  {InitialCapacity: 3, Stores: &rowan.Stores{Parts: stores}},
+		"Restrict gives up":       {Restrict: rowan.Restrict{Policy: rowan.TimestampPolicy{}}, Stores: open},
 		"Open needs URLs":         {Stores: &rowan.Stores{Open: rowan.OpenMemory}},
 		"URLs need Open":          {Stores: &rowan.Stores{URLs: open.URLs}},
 		"not both":                {Stores: &rowan.Stores{Open: rowan.OpenMemory, URLs: open.URLs, Parts: stores}},
@@ -988,6 +1033,14 @@ func TestPartsRefusals(t *testing.T) {
 		Open: func(context.Context, rowan.StoreOptions) (rowan.RowStore, error) { return nil, nil }}})
 	if _, err := empty.Count(ctx); !errors.Is(err, rowan.ErrOptions) {
 		t.Errorf("a driver that returns nothing: got %v", err)
+	}
+	if _, _, err := over(t, o, stores...).LookupSlot(ctx, "momentum", dense(t, []int64{1})); !errors.Is(err, rowan.ErrOptions) {
+		t.Errorf("a slot that plain descent does not keep: got %v", err)
+	}
+	for _, err := range over(t, o, stores...).ExportSlot(ctx, "momentum") {
+		if !errors.Is(err, rowan.ErrOptions) {
+			t.Errorf("exporting it: got %v", err)
+		}
 	}
 	if n := (rowan.TableOptions{}).StoreWidth(); n != 0 {
 		t.Errorf("options that make no table have a row width of %d", n)
