@@ -116,12 +116,15 @@ func (b *Base) BaseConfig() Config {
 // batchShape is the shape of an example with the batch before it, as Keras
 // writes it: null for what is not known.
 func batchShape(example Shape) []any {
-	list := []any{nil}
-	for _, d := range example {
-		if d < 0 {
-			list = append(list, nil)
-		} else {
-			list = append(list, d)
+	return append([]any{nil}, dimensions(example)...)
+}
+
+// dimensions is a shape as Keras writes it: null for what is not known.
+func dimensions(s Shape) []any {
+	list := make([]any, len(s))
+	for i, d := range s {
+		if d >= 0 {
+			list[i] = d
 		}
 	}
 	return list

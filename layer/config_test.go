@@ -29,7 +29,7 @@ func configured(t testing.TB) []layer.Layer {
 			RestrictPolicy: rowan.Restrict{Policy: rowan.TimestampPolicy{}}})),
 		newDense(t, 3, layer.DenseOptions{Options: o, Activation: "relu", NoBias: true, Kernel: weight, Bias: layer.WeightOptions{Constraint: layer.NonNeg{}}}),
 		must[*layer.Activation](t)(layer.NewActivation("gelu", o)),
-		must[*layer.Dropout](t)(layer.NewDropout(0.25, o)),
+		must[*layer.Dropout](t)(layer.NewDropout(0.25, layer.DropoutOptions{Options: o, NoiseShape: layer.Shape{-1, 1}})),
 		layer.NewFlatten(o),
 		must[*layer.Reshape](t)(layer.NewReshape(layer.Shape{-1, 3}, o)),
 		must[*layer.Concatenate](t)(layer.NewConcatenate(2, o)),

@@ -99,7 +99,7 @@ func TestConstructorRefusals(t *testing.T) {
 		"padding id":     first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{PaddingString: new("x")})),
 		"units":          first(layer.NewDense(0, layer.DenseOptions{})),
 		"activation":     first(layer.NewDense(1, layer.DenseOptions{Activation: "rule"})),
-		"rate":           first(layer.NewDropout(1, layer.Options{})),
+		"rate":           first(layer.NewDropout(1, layer.DropoutOptions{})),
 		"target_shape":   first(layer.NewReshape(layer.Shape{-1, -1}, layer.Options{})),
 		"axis":           first(layer.NewConcatenate(0, layer.Options{})),
 		"axes":           first(layer.NewDot([2]int{0, 1}, false, layer.Options{})),

@@ -18,7 +18,7 @@ func TestTooManyInputs(t *testing.T) {
 	o := layer.Options{}
 	takesOne := []layer.Layer{
 		newDense(t, 2, layer.DenseOptions{}), must[*layer.Activation](t)(layer.NewActivation("relu", o)),
-		must[*layer.Dropout](t)(layer.NewDropout(0.5, o)), layer.NewFlatten(o),
+		must[*layer.Dropout](t)(layer.NewDropout(0.5, layer.DropoutOptions{Options: o})), layer.NewFlatten(o),
 		must[*layer.Reshape](t)(layer.NewReshape(layer.Shape{-1}, o)), layer.NewDropMask(o),
 		layer.NewGlobalAveragePooling1D(false, o), layer.NewGlobalSumPooling1D(false, o), layer.NewGlobalMaxPooling1D(false, o),
 	}

@@ -148,7 +148,9 @@ func TestLayersUnderMixedPrecision(t *testing.T) {
 			"activation": {func(o layer.Options) layer.Layer {
 				return must[*layer.Activation](t)(layer.NewActivation("softmax", o))
 			}, []layer.Value{flat}},
-			"dropout": {func(o layer.Options) layer.Layer { return must[*layer.Dropout](t)(layer.NewDropout(0.5, o)) }, []layer.Value{flat}},
+			"dropout": {func(o layer.Options) layer.Layer {
+				return must[*layer.Dropout](t)(layer.NewDropout(0.5, layer.DropoutOptions{Options: o}))
+			}, []layer.Value{flat}},
 			"flatten": {func(o layer.Options) layer.Layer { return layer.NewFlatten(o) }, []layer.Value{floats(t, 2, 3, 4)}},
 			"reshape": {func(o layer.Options) layer.Layer {
 				return must[*layer.Reshape](t)(layer.NewReshape(layer.Shape{2, 2}, o))

@@ -55,7 +55,7 @@ func TestForward(t *testing.T) {
 		{"cosine", dot(true), []layer.Value{x, vector(t, []int{2, 2}, 2, 4, 0, 0)}, []float32{1, 0}, nil},
 		{"drop mask", layer.NewDropMask(layer.Options{}), []layer.Value{some}, seq.Floats.Data(), nil},
 		{"dense keeps mask", newDense(t, 1, ones), []layer.Value{some}, []float32{4, 8, 12, -2, -6, -10}, some.Mask},
-		{"dropout at rest", must[*layer.Dropout](t)(layer.NewDropout(0.5, layer.Options{})), []layer.Value{x}, x.Floats.Data(), nil},
+		{"dropout at rest", must[*layer.Dropout](t)(layer.NewDropout(0.5, layer.DropoutOptions{})), []layer.Value{x}, x.Floats.Data(), nil},
 	} {
 		got := run(t, c.layer, c.in...).Values[0]
 		if !near(got.Floats.Data(), c.want) || !slices.Equal(got.Mask, c.mask) {
@@ -234,7 +234,7 @@ func TestWeights(t *testing.T) {
 }
 
 func TestDropoutIsAFunctionOfItsStep(t *testing.T) {
-	l := must[*layer.Dropout](t)(layer.NewDropout(0.4, layer.Options{Name: "drop"}))
+	l := must[*layer.Dropout](t)(layer.NewDropout(0.4, layer.DropoutOptions{Options: layer.Options{Name: "drop"}}))
 	x := vector(t, []int{1000}, slices.Repeat([]float32{3}, 1000)...)
 	draw := func(step int64) []float32 {
 		return must[*layer.Output](t)(l.Run(context.Background(), layer.Args{Training: true, Step: step}, x)).Values[0].Floats.Data()
@@ -270,4 +270,37 @@ func TestConcurrentRuns(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestDropoutTogether drops whole rows of an embedding, as the paper has it that
+// system B's page refers to.
+func TestDropoutTogether(t *testing.T) {
+	x := floats(t, 5, 20, 3)
+	l := must[*layer.Dropout](t)(layer.NewDropout(0.5, layer.DropoutOptions{NoiseShape: layer.Shape{-1, -1, 1}}))
+	out := must[*layer.Output](t)(l.Run(context.Background(), layer.Args{Training: true, Step: 1}, x)).Values[0].Floats.Data()
+	dropped := 0
+	for i := 0; i < len(out); i += 3 {
+		switch row := out[i : i+3]; {
+		case slices.Equal(row, []float32{0, 0, 0}):
+			dropped++
+		default:
+			for j, v := range row {
+				if v != 2*x.Floats.Data()[i+j] {
+					t.Fatalf("row %d is %v of %v: neither dropped nor doubled", i/3, row, x.Floats.Data()[i:i+3])
+				}
+			}
+		}
+	}
+	if dropped < 25 || dropped > 75 { // 100 rows: five standard deviations
+		t.Errorf("%d of 100 rows are dropped at a rate of 0.5", dropped)
+	}
+	for _, bad := range []layer.Shape{{-1, 1}, {-1, -1, 2}} {
+		l := must[*layer.Dropout](t)(layer.NewDropout(0.5, layer.DropoutOptions{NoiseShape: bad}))
+		if _, err := l.Run(context.Background(), layer.Args{Training: true}, x); !errors.Is(err, layer.ErrShape) || !strings.Contains(err.Error(), "noise_shape") {
+			t.Errorf("noise_shape %v: %v", bad, err)
+		}
+	}
+	if _, err := layer.NewDropout(0.5, layer.DropoutOptions{NoiseShape: layer.Shape{0}}); !errors.Is(err, layer.ErrArgument) {
+		t.Errorf("noise_shape of 0: %v", err)
+	}
 }

@@ -67,7 +67,7 @@ func hybrid(t testing.TB, seed uint64, devices ...string) *Model {
 		Options: layer.Options{Name: "tag"}, KeyType: tensor.String, Pool: rowan.Mean, Devices: devices}))
 	join := must[*layer.Concatenate](t)(layer.NewConcatenate(-1, layer.Options{}))
 	x := apply(t, join, apply(t, shared, a), apply(t, shared, b), apply(t, words, tags))
-	x = apply(t, must[*layer.Dropout](t)(layer.NewDropout(0.3, layer.Options{})), x)
+	x = apply(t, must[*layer.Dropout](t)(layer.NewDropout(0.3, layer.DropoutOptions{})), x)
 	x = apply(t, must[*layer.Dense](t)(layer.NewDense(8, layer.DenseOptions{Activation: "relu"})), x)
 	x = apply(t, must[*layer.Dense](t)(layer.NewDense(1, layer.DenseOptions{Activation: "sigmoid"})), x)
 	m := must[*Model](t)(New([]*layer.Tensor{a, b, tags}, []*layer.Tensor{x}))

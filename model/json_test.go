@@ -81,7 +81,7 @@ func sequentialConfig(t testing.TB) *model.Model {
 		layer.NewGlobalAveragePooling1D(false, layer.Options{}),
 		layerOf(t)(layer.NewDense(4, layer.DenseOptions{Activation: "relu",
 			Kernel: layer.WeightOptions{Initializer: initializer.HeNormal{}, Constraint: layer.NonNeg{}}})),
-		layerOf(t)(layer.NewDropout(0.5, layer.Options{})),
+		layerOf(t)(layer.NewDropout(0.5, layer.DropoutOptions{})),
 		layerOf(t)(layer.NewDense(1, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{Regularizer: layer.Regularizer{L1: 0.5, L2: 0.125}}})))
 	if err != nil {
 		t.Fatal(err)

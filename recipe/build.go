@@ -111,7 +111,7 @@ func (b *builder) dropout(x *layer.Tensor, rate float64, name string) (*layer.Te
 	if rate == 0 {
 		return x, nil
 	}
-	l, err := layer.NewDropout(rate, layer.Options{Name: name})
+	l, err := layer.NewDropout(rate, layer.DropoutOptions{Options: layer.Options{Name: name}})
 	if err != nil {
 		return nil, err
 	}
