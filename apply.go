@@ -248,7 +248,7 @@ func (g *Gradients) apply(w *applyTools, c *core) {
 	if c.layout.last >= 0 {
 		t.bring(w, c, now)
 	}
-	o.Updater.Update(optim.Block{
+	o.Update(optim.Block{
 		Data: c.slab.Data(), Stride: c.layout.stride, Width: width,
 		Rows: w.rows, Grads: w.grads, Step: now, LR: o.Rate.At(now),
 	})

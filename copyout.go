@@ -103,12 +103,10 @@ func (w *copier) number(n int) []uint32 {
 // catchUp brings rows of data to what the dense form of the optimizer would
 // have made of them by step now.
 func (t *Table) catchUp(c *core, data []float32, rows []uint32, last []int64, now int64) {
-	o := c.optimizer
-	catcher := o.Updater.(optim.CatchUpper)
-	catcher.CatchUp(optim.Block{
+	c.optimizer.CatchUp(optim.Block{
 		Data: data, Stride: c.layout.stride, Width: c.layout.width,
 		Rows: rows, Step: now,
-	}, last, o.Rate)
+	}, last)
 	if t.opt.MaxNorm > 0 {
 		for _, r := range rows {
 			t.clipNorm(data[int(r)*c.layout.stride:][:c.layout.width])

@@ -46,7 +46,7 @@ type layout struct {
 func layoutOf(width int, o *optim.Optimizer, keepLast bool) layout {
 	l := layout{width: width, state: width, last: -1}
 	if o != nil {
-		l.slots = o.Updater.Slots()
+		l.slots = o.Slots()
 	}
 	for _, s := range l.slots {
 		l.state += slotWidth(s, width)
@@ -100,7 +100,7 @@ func (t *Table) start(l *layout, row []float32, stream uint64, step int64) {
 	t.begin(l, row, step)
 }
 
-// begin writes the first state of a new row.
+// begin writes the first state of a new row, whose weights are there.
 func (t *Table) begin(l *layout, row []float32, step int64) {
 	at := l.width
 	for _, s := range l.slots {
@@ -110,6 +110,7 @@ func (t *Table) begin(l *layout, row []float32, step int64) {
 		}
 		at = end
 	}
+	l.follow(row)
 	if l.last >= 0 {
 		l.setLastStep(row, step)
 	}

@@ -213,9 +213,10 @@ func (p *portion) alloc(absent int) error {
 // Upsert writes the weights of rows, and inserts the keys that the table does
 // not hold. values has the shape of ids and the width after it. Of a key that
 // occurs more than once the last row counts. Optimiser state starts afresh for
-// new keys and stays for others. Numbers that are not finite, keys that are too
-// long and ids out of range of a static table are refused before anything is
-// written; an error about room or a cancelled ctx may come after some rows are.
+// new keys and stays for others, but for an average of the weights (optim.EMA),
+// which starts anew with what is written. Numbers that are not finite, keys that
+// are too long and ids out of range of a static table are refused before anything
+// is written; an error about room or a cancelled ctx may come after some rows are.
 func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Values) error {
 	if err := t.checkRows(ids, values); err != nil {
 		return err
@@ -230,9 +231,10 @@ func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Value
 		}
 		for j, r := range p.rows {
 			t.bringOne(p.core, r, t.step.Load())
-			row := p.core.row(r)[:width]
-			copy(row, values.Data()[int(p.at[j])*width:])
-			t.clipNorm(row)
+			row := p.core.row(r)
+			copy(row[:width], values.Data()[int(p.at[j])*width:])
+			t.clipNorm(row[:width])
+			p.core.layout.follow(row)
 		}
 		t.used(p, now)
 		return nil
@@ -367,6 +369,9 @@ func (t *Table) accumulate(c *core, k *keyBatch, i int, value []float32, existed
 		}
 	}
 	t.clipNorm(c.row(r)[:t.opt.Width])
+	if !existed {
+		c.layout.follow(c.row(r))
+	}
 	return r, nil
 }
 

@@ -282,14 +282,16 @@ func (l *loading) fill(r uint32, numbers []float32, b *format.Block, i int) {
 	}
 	if l.take.weights {
 		numbers = numbers[:t.opt.Width]
-		t.begin(&c.layout, row, l.step)
 	}
 	copy(row, numbers)
-	if c.layout.last >= 0 && !l.take.weights {
-		c.layout.setLastStep(row, b.Last[i])
-	}
 	if l.take.warm {
 		t.clipNorm(row[:t.opt.Width])
+	}
+	switch {
+	case l.take.weights:
+		t.begin(&c.layout, row, l.step)
+	case c.layout.last >= 0:
+		c.layout.setLastStep(row, b.Last[i])
 	}
 	if c.scores == nil {
 		return

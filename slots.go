@@ -45,7 +45,7 @@ func (c *core) slotAt(name string) (at rowPart, err error) {
 	var known []string
 	at.from = c.layout.width
 	for _, s := range c.layout.slots {
-		at.width, at.fill = slotWidth(s, c.layout.width), s.Init
+		at.width, at.fill, at.weights = slotWidth(s, c.layout.width), s.Init, s.Weights
 		if s.Name == slot {
 			return at, nil
 		}
@@ -59,6 +59,7 @@ func (c *core) slotAt(name string) (at rowPart, err error) {
 type rowPart struct {
 	from, width int
 	fill        float32 // what a row that is not there reads as
+	weights     bool    // it reads as its first weights
 }
 
 // LookupSlot reads a slot of the rows of keys: values has the shape of ids and
@@ -136,10 +137,13 @@ func (r *slotReader) read(keys *keyBatch) (err error) {
 	held := slices.DeleteFunc(slices.Clone(r.rows), func(row uint32) bool { return row == rowAbsent })
 	stride := r.copies.rows(t, t.core, held)
 	next := r.copies.copies
-	for _, row := range r.rows {
+	for i, row := range r.rows {
 		r.exists = append(r.exists, row != rowAbsent)
 		if row == rowAbsent {
 			r.values = append(r.values, slices.Repeat([]float32{r.at.fill}, r.at.width)...)
+			if r.at.weights {
+				t.initial(r.values[len(r.values)-r.at.width:], t.stream(keys, i))
+			}
 			continue
 		}
 		r.values = append(r.values, next[r.at.from:r.at.from+r.at.width]...)

@@ -91,11 +91,7 @@ func NewTable(o TableOptions) (*Table, error) {
 func stripeShift(rows int) uint { return uint(max(0, bits.Len(uint(rows-1))-stripeBits)) }
 
 func isExact(o *optim.Optimizer) bool {
-	if o == nil || !o.Exact {
-		return false
-	}
-	_, ok := o.Updater.(optim.CatchUpper)
-	return ok
+	return o != nil && o.Exact && o.CatchesUp()
 }
 
 // newCore returns an empty core for rows that o trains.
@@ -325,11 +321,11 @@ func (t *Table) moveRows(to, from *core) error {
 		if err != nil {
 			return err
 		}
-		t.begin(&to.layout, to.row(n), now)
 		copy(to.row(n)[:t.opt.Width], from.row(r))
 		if to.scores != nil {
 			to.scores.view()[n] = from.scores.view()[r]
 		}
+		t.begin(&to.layout, to.row(n), now)
 		return nil
 	})
 }

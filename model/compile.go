@@ -28,10 +28,12 @@ type CompileOptions struct {
 	// clip by norms of that table alone. Default: none.
 	TableOptimizers map[string]*optim.Optimizer
 	// WeightDecay is subtracted from dense weights before each update, times the
-	// learning rate and the weight: decoupled, as in Keras' AdamW. Default 0.
+	// learning rate and the weight, and not from tables. It comes on top of the
+	// optimizer's own weight decay, which both have. Default 0.
 	WeightDecay float32
-	// DecayExclude leaves out of WeightDecay the weights whose name, such as
-	// "dense/bias", contains one of these. Default: all weights decay, as in Keras.
+	// DecayExclude leaves out of both weight decays the dense weights whose name,
+	// such as "dense/bias", contains one of these: Keras'
+	// exclude_from_weight_decay. Default: all weights decay, as in Keras.
 	DecayExclude []string
 	// OutputOptions hold for every output that Outputs does not name. Metrics
 	// given by value, which keep state, can serve one output only.
@@ -168,11 +170,10 @@ func (o *CompileOptions) optimizer() (*optim.Optimizer, error) {
 		if name == "" {
 			name = "rmsprop"
 		}
-		rule, err := optim.ByName(name)
-		if err != nil {
+		var err error
+		if opt, err = optim.ByName(name); err != nil {
 			return nil, err
 		}
-		opt = &optim.Optimizer{Updater: rule}
 	}
 	if !(o.WeightDecay >= 0) {
 		return nil, fmt.Errorf("%w: WeightDecay must be 0 or more, got %v", ErrArgument, o.WeightDecay)

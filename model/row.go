@@ -1,6 +1,8 @@
 package model
 
 import (
+	"slices"
+
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/optim"
 )
@@ -12,10 +14,10 @@ import (
 // The layer's array is the truth between steps, so that weights may be set at
 // any time: an update copies it in and out.
 type denseRow struct {
-	v     *layer.Variable
-	row   []float32
-	slots []optim.Slot
-	decay float32 // CompileOptions.WeightDecay, 0 if v is excluded
+	v         *layer.Variable
+	row       []float32
+	slots     []optim.Slot
+	optimizer *optim.Optimizer // the model's, with the weight decay of this weight
 }
 
 // makeRows returns a row for each trained weight, with the state of old.
@@ -33,21 +35,27 @@ func (c *compiled) makeRows(o CompileOptions, old *compiled) []*denseRow {
 		if !v.Trainable() {
 			continue
 		}
-		d := newDenseRow(v, c.optimizer.Updater)
+		d := newDenseRow(v, c.optimizer, o)
 		if b := before[v]; b != nil {
 			d.row = b.row
-		}
-		if !excluded(v.Name(), o.DecayExclude) {
-			d.decay = o.WeightDecay
 		}
 		rows[i] = d
 	}
 	return rows
 }
 
-func newDenseRow(v *layer.Variable, rule optim.Updater) *denseRow {
-	d := &denseRow{v: v, row: make([]float32, len(v.Value())), slots: rule.Slots()}
+func newDenseRow(v *layer.Variable, o *optim.Optimizer, c CompileOptions) *denseRow {
+	own := *o
+	own.WeightDecay += float64(c.WeightDecay)
+	if excluded(v.Name(), c.DecayExclude) {
+		own.WeightDecay = 0
+	}
+	d := &denseRow{v: v, row: slices.Clone(v.Value()), slots: o.Slots(), optimizer: &own}
 	for _, s := range d.slots {
+		if s.Weights {
+			d.row = append(d.row, v.Value()...)
+			continue
+		}
 		for range d.width(s) {
 			d.row = append(d.row, s.Init)
 		}
@@ -74,19 +82,22 @@ func (d *denseRow) state(yield func(optim.Slot, []float32) bool) {
 	}
 }
 
-// update makes one step. The gradient has been clipped.
-func (d *denseRow) update(o *optim.Optimizer, grad []float32, step int64) {
+// update makes one step at a learning rate. The gradient has been clipped.
+func (d *denseRow) update(lr float32, grad []float32, step int64) {
 	weights := d.v.Value()
-	lr := o.Rate.At(step)
 	copy(d.row, weights)
-	if d.decay > 0 {
-		factor := float32(lr * d.decay)
-		for i, w := range d.row[:len(weights)] {
-			d.row[i] = w - float32(w*factor)
-		}
-	}
-	o.Updater.Update(optim.Block{Data: d.row, Stride: len(d.row), Width: len(weights),
+	d.optimizer.Update(optim.Block{Data: d.row, Stride: len(d.row), Width: len(weights),
 		Rows: []uint32{0}, Grads: grad, Step: step, LR: lr})
 	copy(weights, d.row)
 	d.v.Constrain()
+}
+
+// useAverage puts the average of the weights in their place.
+func (d *denseRow) useAverage() {
+	for s, numbers := range d.state {
+		if s.Name == optim.AverageSlot {
+			copy(d.v.Value(), numbers)
+			d.v.Constrain()
+		}
+	}
 }

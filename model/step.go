@@ -238,7 +238,7 @@ func (c *compiled) update(r *dense.Results, scale float32) {
 		}
 		if d, g := c.rows[i], r.Gradients[i]; d != nil && g != nil {
 			optim.Scale(g, scale)
-			d.update(c.optimizer, g, c.step+1)
+			d.update(c.optimizer.Rate.At(c.step+1), g, c.step+1)
 		}
 	}
 }

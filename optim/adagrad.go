@@ -30,6 +30,9 @@ func (a Adagrad) Slots() []Slot {
 	return []Slot{{Name: "accumulator", Init: float32(a.InitialAccumulator)}}
 }
 
+// numbers is what Slots comes to.
+func (Adagrad) numbers(width int) int { return width }
+
 // Validate refuses negative hyper-parameters, and a divisor that starts at zero.
 func (a Adagrad) Validate() error {
 	if a == (Adagrad{}) {
@@ -71,6 +74,9 @@ func (RowWiseAdagrad) Name() string { return "RowWiseAdagrad" }
 func (a RowWiseAdagrad) Slots() []Slot {
 	return []Slot{{Name: "accumulator", Width: 1, Init: float32(a.InitialAccumulator)}}
 }
+
+// numbers is what Slots comes to.
+func (RowWiseAdagrad) numbers(int) int { return 1 }
 
 // Validate refuses negative hyper-parameters, and a divisor that starts at zero.
 func (a RowWiseAdagrad) Validate() error {

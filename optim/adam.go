@@ -12,9 +12,10 @@ import (
 //	v += (g·g - v)·(1-Beta2)
 //	w -= m·alpha / (sqrt(v) + Epsilon)      alpha = lr·sqrt(1-Beta2^t) / (1-Beta1^t)
 //
-// Before that, WeightDecay takes its part: w -= w·WeightDecay·lr (Loshchilov
-// and Hutter's AdamW, 2019), for dense weights and for the rows that a step
-// touches. PyTorch adds Epsilon to another place: its results differ a little.
+// AMSGrad (Reddi, Kale and Kumar, 2018) divides by the largest v there has been
+// instead: v̂ = max(v̂, v) takes the place of v in the last line. AdamW
+// (Loshchilov and Hutter, 2019) is Adam with [Optimizer.WeightDecay]. PyTorch
+// adds Epsilon to another place: its results differ a little.
 type Adam struct {
 	// Beta1 is how much of the mean gradient is kept in a step, in [0, 1).
 	// Keras' default, which [NewAdam] fills in: 0.9.
@@ -25,9 +26,8 @@ type Adam struct {
 	// Epsilon keeps the divisor from zero. Keras' default, which [NewAdam]
 	// fills in: 1e-7.
 	Epsilon float64 `json:"epsilon"`
-	// WeightDecay is Keras' weight_decay, 0 or more. Default: 0. (The name
-	// "adamw" gives Keras' 0.004.)
-	WeightDecay float64 `json:"weight_decay"`
+	// AMSGrad divides by the largest second moment so far. Default: false.
+	AMSGrad bool `json:"amsgrad"`
 }
 
 // NewAdam returns Adam with Keras' hyper-parameters.
@@ -36,8 +36,23 @@ func NewAdam() Adam { return Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7} }
 // Name returns "Adam".
 func (Adam) Name() string { return "Adam" }
 
-// Slots returns "momentum" (m) and "velocity" (v), as Keras calls them.
-func (Adam) Slots() []Slot { return []Slot{{Name: "momentum"}, {Name: "velocity"}} }
+// Slots returns "momentum" (m) and "velocity" (v), as Keras calls them, and
+// with AMSGrad "velocity_hat" (v̂).
+func (a Adam) Slots() []Slot {
+	slots := []Slot{{Name: "momentum"}, {Name: "velocity"}}
+	if a.AMSGrad {
+		slots = append(slots, Slot{Name: "velocity_hat"})
+	}
+	return slots
+}
+
+// numbers is what Slots comes to.
+func (a Adam) numbers(width int) int {
+	if a.AMSGrad {
+		return 3 * width
+	}
+	return 2 * width
+}
 
 // Validate refuses hyper-parameters out of range.
 func (a Adam) Validate() error {
@@ -48,33 +63,45 @@ func (a Adam) Validate() error {
 		decayRate("beta_1", a.Beta1),
 		decayRate("beta_2", a.Beta2),
 		positive("epsilon", a.Epsilon),
-		notNegative("weight_decay", a.WeightDecay),
 	)
 }
 
 // Update takes one step on each row of b.
 func (a Adam) Update(b Block) {
-	if a.WeightDecay != 0 {
+	alpha := a.correction(b.Step).alpha(b.LR)
+	if a.AMSGrad {
 		for i := range b.Rows {
-			w, _ := b.row(i, 0)
-			a.decayWeights(w, b.LR)
+			w, state := b.row(i, 3*b.Width)
+			a.amsgrad(w, state, b.grad(i), alpha)
 		}
+		return
 	}
-	step := kernel.AdamStep{
-		Alpha: a.correction(b.Step).alpha(b.LR),
-		Beta1: a.Beta1, Beta2: a.Beta2, Eps: float32(a.Epsilon),
-	}
+	step := kernel.AdamStep{Alpha: alpha, Beta1: a.Beta1, Beta2: a.Beta2, Eps: float32(a.Epsilon)}
 	for p := range b.pieces() {
 		kernel.Adam(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
 	}
 }
 
-// decayWeights takes one step of weight decay.
-func (a Adam) decayWeights(w []float32, lr float32) {
-	decay := float32(a.WeightDecay)
-	for j, x := range w {
-		w[j] = x - float32(float32(x*decay)*lr)
+// amsgrad takes one step on one row; no gradient is a gradient of zeros.
+func (a Adam) amsgrad(w, state, grad []float32, alpha float32) {
+	n := len(w)
+	m, v, top := state[:n], state[n:2*n], state[2*n:3*n]
+	fresh1, fresh2, eps := float32(1-a.Beta1), float32(1-a.Beta2), float32(a.Epsilon)
+	for j := range w {
+		g := at(grad, j)
+		m[j] += float32((g - m[j]) * fresh1)
+		v[j] += float32((float32(g*g) - v[j]) * fresh2)
+		top[j] = max(top[j], v[j])
+		w[j] -= float32(m[j]*alpha) / (sqrt(top[j]) + eps)
 	}
+}
+
+// at returns grad[j], or 0 if there is no gradient.
+func at(grad []float32, j int) float32 {
+	if grad == nil {
+		return 0
+	}
+	return grad[j]
 }
 
 // correction is what makes up for moments that start at zero: sqrt(1-Beta2^t)

@@ -23,8 +23,9 @@ type Config struct {
 type kind[T any] struct {
 	// defaults has Keras' default arguments.
 	defaults T
-	// rate is a rule's default learning rate.
-	rate Constant
+	// rate and decay are a rule's default learning rate and weight decay.
+	rate  Constant
+	decay float64
 	// read decodes arguments over the defaults.
 	read func(text []byte) (T, error)
 	// is tells whether a value is of this kind.
@@ -39,7 +40,7 @@ func kindOf[T any, V any](defaults V, rate Constant) kind[T] {
 		return any(v).(T), err
 	}
 	is := func(t T) bool { _, ok := any(t).(V); return ok }
-	return kind[T]{any(defaults).(T), rate, read, is}
+	return kind[T]{defaults: any(defaults).(T), rate: rate, read: read, is: is}
 }
 
 // rules are the rules of this package with the learning rates of Keras, and of
@@ -67,10 +68,10 @@ var schedules = []kind[namedSchedule]{
 }
 
 // adamW is Keras' AdamW: Adam with weight decay on.
-func adamW() Adam {
-	a := NewAdam()
-	a.WeightDecay = 0.004
-	return a
+func adamW() kind[Updater] {
+	k := kindOf[Updater](NewAdam(), 0.001)
+	k.decay = 0.004
+	return k
 }
 
 // plain spells a name without capitals, "_" and "-": "RowWiseAdagrad",
@@ -79,19 +80,22 @@ func plain(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 }
 
-// ByName returns the rule of that name with Keras' hyper-parameters: sgd,
-// adagrad, row_wise_adagrad, rmsprop, adam, or adamw, which is Adam with
-// Keras' weight_decay of 0.004. Capitals and "_" do not count, so class names
-// work too. An unknown name is an error that wraps [ErrConfig] and lists the
+// ByName returns a new optimizer of that name, with Keras' hyper-parameters and
+// learning rate: sgd, adagrad, row_wise_adagrad, rmsprop, adam, or adamw, which is
+// Adam with Keras' weight_decay of 0.004. Capitals and "_" do not count, so class
+// names work too. An unknown name is an error that wraps [ErrConfig] and lists the
 // known ones.
-func ByName(name string) (Updater, error) {
+func ByName(name string) (*Optimizer, error) {
 	k, err := ruleByName(name)
-	return k.defaults, err
+	if err != nil {
+		return nil, err
+	}
+	return &Optimizer{Updater: k.defaults, Rate: k.rate, WeightDecay: k.decay}, nil
 }
 
 func ruleByName(name string) (kind[Updater], error) {
 	if plain(name) == "adamw" {
-		return kindOf[Updater](adamW(), 0.001), nil
+		return adamW(), nil
 	}
 	for _, k := range rules {
 		if plain(k.defaults.Name()) == plain(name) {
@@ -120,21 +124,53 @@ func find[T any](kinds []kind[T], v T) (kind[T], bool) {
 // ours are the keys of an optimizer's config that are not its rule's. They are
 // Keras' names, but for exact, which Keras has not.
 type ours struct {
-	Rate       json.RawMessage `json:"learning_rate,omitempty"`
-	Value      float32         `json:"clipvalue,omitempty"`
-	Norm       float32         `json:"clipnorm,omitempty"`
-	GlobalNorm float32         `json:"global_clipnorm,omitempty"`
-	Exact      bool            `json:"exact,omitempty"`
+	Rate        json.RawMessage `json:"learning_rate,omitempty"`
+	Value       float32         `json:"clipvalue,omitempty"`
+	Norm        float32         `json:"clipnorm,omitempty"`
+	GlobalNorm  float32         `json:"global_clipnorm,omitempty"`
+	WeightDecay *float64        `json:"weight_decay,omitempty"`
+	UseEMA      bool            `json:"use_ema,omitempty"`
+	EMAMomentum *float64        `json:"ema_momentum,omitempty"`
+	EMAOver     int64           `json:"ema_overwrite_frequency,omitempty"`
+	Exact       bool            `json:"exact,omitempty"`
+}
+
+// describe returns the keys of o.
+func describe(o *Optimizer) ours {
+	rest := ours{Value: o.Clip.Value, Norm: o.Clip.Norm, GlobalNorm: o.Clip.GlobalNorm, Exact: o.Exact}
+	if o.WeightDecay != 0 {
+		rest.WeightDecay = &o.WeightDecay
+	}
+	if o.EMA != nil {
+		rest.UseEMA, rest.EMAMomentum, rest.EMAOver = true, &o.EMA.Momentum, o.EMA.OverwriteEvery
+	}
+	return rest
+}
+
+// apply sets what the keys say of o. The momentum of an average that is not
+// used does not count.
+func (r ours) apply(o *Optimizer) {
+	o.Clip, o.Exact = Clip{r.Value, r.Norm, r.GlobalNorm}, r.Exact
+	if r.WeightDecay != nil {
+		o.WeightDecay = *r.WeightDecay
+	}
+	if !r.UseEMA {
+		return
+	}
+	o.EMA = NewEMA()
+	o.EMA.OverwriteEvery = r.EMAOver
+	if r.EMAMomentum != nil {
+		o.EMA.Momentum = *r.EMAMomentum
+	}
 }
 
 // neutral are arguments of Keras' optimizers that Rowan does not have, with
 // the values at which they do nothing. At other values they are an error. The
 // value any is for what has no effect at all.
 var neutral = map[string]any{
-	"name": "any", "jit_compile": "any", "is_legacy_optimizer": "any", "ema_momentum": "any",
-	"use_ema": false, "amsgrad": false, "centered": false,
-	"momentum": 0.0, "weight_decay": 0.0, "loss_scale_factor": 1.0,
-	"ema_overwrite_frequency": nil, "gradient_accumulation_steps": nil,
+	"name": "any", "jit_compile": "any", "is_legacy_optimizer": "any",
+	"centered": false, "momentum": 0.0,
+	"decay": 0.0, "loss_scale_factor": 1.0, "gradient_accumulation_steps": nil,
 }
 
 // Config returns o, with its defaults filled in, as Keras would describe it.
@@ -149,8 +185,7 @@ func (o *Optimizer) Config() (Config, error) {
 		return Config{}, err
 	}
 	c := Config{ClassName: full.Updater.Name()}
-	rest := ours{Value: full.Clip.Value, Norm: full.Clip.Norm, GlobalNorm: full.Clip.GlobalNorm, Exact: full.Exact}
-	if err := merge(&c.Config, full.Updater, rest, map[string]any{"learning_rate": rate}); err != nil {
+	if err := merge(&c.Config, full.Updater, describe(full), map[string]any{"learning_rate": rate}); err != nil {
 		return Config{}, err
 	}
 	return c, nil
@@ -201,12 +236,15 @@ func FromConfig(c Config) (*Optimizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Optimizer{Rate: k.rate}
+	o := &Optimizer{Rate: k.rate, WeightDecay: k.decay}
+	if v, given := c.Config["weight_decay"]; given && v == nil {
+		o.WeightDecay = 0 // Keras' None: adamw without its decay
+	}
 	var rest ours
 	if err := strict(mine, &rest); err != nil {
 		return nil, configError("%s: %v", c.ClassName, err)
 	}
-	o.Clip, o.Exact = Clip{rest.Value, rest.Norm, rest.GlobalNorm}, rest.Exact
+	rest.apply(o)
 	if o.Updater, err = k.read(rule); err != nil {
 		return nil, configError("%s: %v", c.ClassName, err)
 	}

@@ -50,33 +50,37 @@ func ExampleByName() {
 }
 
 func TestByName(t *testing.T) {
-	adamw := optim.NewAdam()
-	adamw.WeightDecay = 0.004
 	tests := []struct {
 		name string
 		want optim.Updater
+		rate optim.Constant
 	}{
-		{"sgd", optim.SGD{}}, {"SGD", optim.SGD{}},
-		{"adagrad", optim.Adagrad{InitialAccumulator: 0.1, Epsilon: 1e-7}},
-		{"rowwise_adagrad", optim.RowWiseAdagrad{Epsilon: 1e-8}}, {"RowWiseAdagrad", optim.RowWiseAdagrad{Epsilon: 1e-8}},
-		{"rmsprop", optim.RMSprop{Rho: 0.9, Epsilon: 1e-7}}, {"RMSprop", optim.NewRMSprop()},
-		{"Adam", optim.Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}}, {"adamw", adamw}, {"AdamW", adamw},
+		{"sgd", optim.SGD{}, 0.01}, {"SGD", optim.SGD{}, 0.01},
+		{"adagrad", optim.Adagrad{InitialAccumulator: 0.1, Epsilon: 1e-7}, 0.001},
+		{"rowwise_adagrad", optim.RowWiseAdagrad{Epsilon: 1e-8}, 0.01}, {"RowWiseAdagrad", optim.RowWiseAdagrad{Epsilon: 1e-8}, 0.01},
+		{"rmsprop", optim.RMSprop{Rho: 0.9, Epsilon: 1e-7}, 0.001}, {"RMSprop", optim.NewRMSprop(), 0.001},
+		{"Adam", optim.Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}, 0.001}, {"adamw", optim.NewAdam(), 0.001},
 	}
 	for _, test := range tests {
-		if got, err := optim.ByName(test.name); err != nil || got != test.want {
-			t.Errorf("ByName(%q) = %#v, %v, want %#v", test.name, got, err, test.want)
+		got, err := optim.ByName(test.name)
+		if err != nil || got.Updater != test.want || got.Rate != test.rate || (got.WeightDecay != 0) != (test.name == "adamw") {
+			t.Errorf("ByName(%q) = %#v, %v, want %#v at %v", test.name, got, err, test.want, test.rate)
 		}
 	}
 	for _, name := range optim.Names() {
-		u, err := optim.ByName(name)
-		if err != nil || (&optim.Optimizer{Updater: u}).Validate() != nil {
-			t.Errorf("ByName(%q) = %#v, %v", name, u, err)
+		o, err := optim.ByName(name)
+		if err != nil || o.Validate() != nil {
+			t.Errorf("ByName(%q) = %#v, %v", name, o, err)
 		}
 	}
-	u, err := optim.ByName("")
+	o, err := optim.ByName("AdamW")
+	if err != nil || o.WeightDecay != 0.004 {
+		t.Errorf("AdamW: %#v, %v", o, err)
+	}
+	o, err = optim.ByName("")
 	checkError(t, err, `unknown optimizer ""`)
-	if u != nil {
-		t.Errorf("an unknown name gives %#v", u)
+	if o != nil {
+		t.Errorf("an unknown name gives %#v", o)
 	}
 }
 
@@ -91,12 +95,17 @@ func TestConfigComesBack(t *testing.T) {
 		optim.CosineDecay{Initial: 0, DecaySteps: 10, WarmupTarget: 0.3, WarmupSteps: 4},
 	}
 	clips := []optim.Clip{{}, {Value: 0.1}, {Norm: 0.2}, {GlobalNorm: 0.3}}
+	averages := []*optim.EMA{nil, {Momentum: 0}, {Momentum: 0.9, OverwriteEvery: 7}}
 	rules := append([]optim.Updater{
 		optim.Adagrad{Epsilon: 1e-3}, optim.RMSprop{Epsilon: 1}, optim.Adam{Epsilon: 1}, optim.SGD{Momentum: 1},
 	}, allRules...)
 	for i, rule := range rules {
 		for j, rate := range schedules {
 			o := &optim.Optimizer{Updater: rule, Rate: rate, Clip: clips[(i+j)%4], Exact: (i+j)%3 == 0}
+			if (i+j)%5 == 0 {
+				o.WeightDecay = 0.02
+			}
+			o.EMA = averages[(i+j)%3]
 			checkComesBack(t, o)
 		}
 	}
@@ -127,16 +136,21 @@ func checkComesBack(t *testing.T, o *optim.Optimizer) {
 
 // TestKerasConfigs reads what Keras writes, defaults left out and all.
 func TestKerasConfigs(t *testing.T) {
-	adamw := optim.NewAdam()
-	adamw.WeightDecay = 0.004
 	tests := []struct {
 		text string
 		want optim.Optimizer
 	}{
 		{`{"class_name": "Adam"}`, optim.Optimizer{Updater: optim.NewAdam(), Rate: optim.Constant(0.001)}},
-		{`{"class_name": "AdamW", "config": {}}`, optim.Optimizer{Updater: adamw, Rate: optim.Constant(0.001)}},
-		{`{"class_name": "rowwise_adagrad", "config": {"learning_rate": 0.5}}`,
-			optim.Optimizer{Updater: optim.NewRowWiseAdagrad(), Rate: optim.Constant(0.5)}},
+		{`{"class_name": "AdamW", "config": {}}`, optim.Optimizer{Updater: optim.NewAdam(), Rate: optim.Constant(0.001), WeightDecay: 0.004}},
+		{`{"class_name": "AdamW", "config": {"weight_decay": null}}`, optim.Optimizer{Updater: optim.NewAdam(), Rate: optim.Constant(0.001)}},
+		{`{"class_name": "AdamW", "config": {"weight_decay": 0.1}}`,
+			optim.Optimizer{Updater: optim.NewAdam(), Rate: optim.Constant(0.001), WeightDecay: 0.1}},
+		{`{"class_name": "SGD", "config": {"use_ema": true, "ema_momentum": null, "ema_overwrite_frequency": null, "weight_decay": 0.1}}`,
+			optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(0.01), WeightDecay: 0.1, EMA: &optim.EMA{Momentum: 0.99}}},
+		{`{"class_name": "SGD", "config": {"use_ema": true, "ema_momentum": 0.5, "ema_overwrite_frequency": 10}}`,
+			optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(0.01), EMA: &optim.EMA{Momentum: 0.5, OverwriteEvery: 10}}},
+		{`{"class_name": "SGD", "config": {"use_ema": false, "ema_momentum": 0.5, "ema_overwrite_frequency": 10}}`,
+			optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(0.01)}},
 		{`{"module": "keras.optimizers", "class_name": "RMSprop", "config": {"name": "rmsprop",
 			"learning_rate": 0.01, "weight_decay": null, "clipnorm": null, "global_clipnorm": null, "clipvalue": 0.5,
 			"use_ema": false, "ema_momentum": 0.99, "ema_overwrite_frequency": null, "loss_scale_factor": null,
@@ -172,14 +186,16 @@ func TestBadConfigs(t *testing.T) {
 		message string
 	}{
 		{"Ftrl", nil, `unknown optimizer "Ftrl"`},
-		{"Adam", map[string]any{"beta1": 0.9}, `Adam: unknown argument "beta1"; did you mean "beta_1"? (known: beta_1, beta_2, epsilon, weight_decay, learning_rate, clipvalue,`},
+		{"Adam", map[string]any{"beta1": 0.9}, `Adam: unknown argument "beta1"; did you mean "beta_1"? (known: beta_1, beta_2, epsilon, amsgrad, learning_rate,`},
 		{"Adam", map[string]any{"zeta": 1, "alpha": 1, "eta": 1, "rho": 1}, `unknown argument "alpha"`},
 		{"Adam", map[string]any{"beta_1": "x"}, "beta_1"},
 		{"Adam", map[string]any{"beta_1": 2}, "beta_1 must be in the range"},
-		{"Adam", map[string]any{"amsgrad": true}, "amsgrad is not supported here. Received: amsgrad=true"},
+		{"Adam", map[string]any{"loss_scale_factor": 2.0}, "loss_scale_factor is not supported here. Received: loss_scale_factor=2"},
+		{"SGD", map[string]any{"decay": 0.1}, "decay is not supported here"},
 		{"RMSprop", map[string]any{"momentum": 0.5}, "momentum is not supported"},
-		{"SGD", map[string]any{"weight_decay": 0.1}, "weight_decay is not supported"},
-		{"SGD", map[string]any{"use_ema": true}, "use_ema is not supported"},
+		{"SGD", map[string]any{"weight_decay": -0.1}, "weight_decay must be"},
+		{"SGD", map[string]any{"use_ema": true, "ema_momentum": 2}, "ema_momentum must be"},
+		{"SGD", map[string]any{"use_ema": true, "ema_overwrite_frequency": -2}, "ema_overwrite_frequency must be"},
 		{"SGD", map[string]any{"clipnorm": -1}, "clipnorm must be"},
 		{"SGD", map[string]any{"clipnorm": "a"}, "clipnorm"},
 		{"SGD", map[string]any{"clipnorm": 1, "clipvalue": 1}, "only one of"},

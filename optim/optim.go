@@ -2,14 +2,16 @@
 // come in sparse batches, and the dense weights of a model, which are rows too.
 // It knows no table.
 //
-//	gradients, summed by row ──> Clip ──> Updater.Update(Block) ──> rows
+//	gradients, summed by row ──> Clip ──> Optimizer.Update(Block) ──> rows
 //	                                           ▲         ▲
 //	                              Schedule.At(step)    state slots, behind the weights
 //
-// A rule ([SGD], [Adagrad], [RowWiseAdagrad], [RMSprop], [Adam]) is a value
-// that holds hyper-parameters and no state: the state lies in each row, in the
-// slots that the rule asks for. The arithmetic is Keras 3's, operation by
-// operation, in float32; row-wise Adagrad is FBGEMM's. Where sparse updates of
+// A rule ([SGD], [Adagrad], [Adam] and the others) is a value that holds
+// hyper-parameters and no state: the state lies in each row, in the slots that
+// the rule asks for. An [Optimizer] adds what any rule may have: a schedule,
+// clipping, weight decay, an average of the weights. The arithmetic is Keras
+// 3's, operation by operation, in float32; row-wise Adagrad is FBGEMM's, the
+// proximal rules are TensorFlow's. Where sparse updates of
 // the source systems differ from each other (duplicate ids, clipping, absent
 // rows), Rowan sums first, clips the sum, and leaves absent rows alone, or
 // brings them exactly to where the dense form would have them ([CatchUpper]).
@@ -40,6 +42,15 @@ type Slot struct {
 	Width int
 	// Init is the value that each number of a new row's slot starts at.
 	Init float32
+	// Weights makes the slot of a new row start as a copy of its weights instead.
+	Weights bool
+}
+
+func (s Slot) width(weights int) int {
+	if s.Width == 0 {
+		return weights
+	}
+	return s.Width
 }
 
 // Block is a set of distinct rows to update in one call. A row's state lies
@@ -103,7 +114,7 @@ type Updater interface {
 }
 
 // CatchUpper is an Updater whose dense form moves rows that have no gradient
-// (momentum, Adam) or decays their state (RMSprop).
+// (momentum, Adam, the penalties of FTRL) or decays their state (RMSprop).
 type CatchUpper interface {
 	Updater
 	// CatchUp brings row i of b.Rows, last updated or caught up at step
@@ -112,8 +123,8 @@ type CatchUpper interface {
 	// b.Grads and b.LR are not used. A row with last[i] >= b.Step is left alone.
 	//
 	// The result is a function of the row, last[i] and b.Step, and not of the
-	// rows beside it. Its cost does not grow with the length of the gap, but
-	// for one case: see [Adam.CatchUp].
+	// rows beside it. The cost of the rules of this package does not grow with
+	// the length of the gap, but where their CatchUp says so.
 	CatchUp(b Block, last []int64, rate Schedule)
 }
 

@@ -1,6 +1,9 @@
 package optim
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Optimizer is what a table or a model is trained with: a rule, its schedule and its clipping.
 type Optimizer struct {
@@ -11,11 +14,76 @@ type Optimizer struct {
 	Rate Schedule
 	// Clip bounds gradients after duplicates are summed. The zero value does not.
 	Clip Clip
+	// WeightDecay takes its part of the weights before each step, decoupled from
+	// the gradients, as Keras' weight_decay: w -= w·WeightDecay·rate. It decays
+	// dense weights, and the rows that a step touches. Default 0: none. (The name
+	// "adamw" comes with Keras' 0.004.)
+	WeightDecay float64
+	// EMA averages the weights over the steps, beside the rows. Default nil: it
+	// does not.
+	EMA *EMA
 	// Exact brings a row that was absent from some steps to where the dense
 	// form of the rule would have it, whenever it is read, updated or exported.
-	// Default: such a row stays as it was ("lazy"). It makes no difference to a
-	// rule that is no [CatchUpper]: its dense form leaves such rows alone.
+	// Default: such a row stays as it was ("lazy"). It makes no difference where
+	// the dense form leaves such rows alone: see [Optimizer.CatchesUp].
 	Exact bool
+}
+
+// Slots says what state a row carries: that of the rule, and with EMA the
+// average behind it.
+func (o *Optimizer) Slots() []Slot {
+	slots := o.Updater.Slots()
+	if o.EMA != nil {
+		slots = append(slices.Clip(slots), Slot{Name: AverageSlot, Weights: true})
+	}
+	return slots
+}
+
+// Update takes one step on each row of b: weight decay, the rule's step, then
+// the average. o has its defaults filled in. It panics if the block's slices
+// are too short for its rows. It is safe for concurrent use on disjoint rows.
+func (o *Optimizer) Update(b Block) {
+	if o.WeightDecay != 0 {
+		o.decay(b)
+	}
+	o.Updater.Update(b)
+	if o.EMA != nil {
+		o.average(b)
+	}
+}
+
+// decay takes the weight decay of one step.
+func (o *Optimizer) decay(b Block) {
+	decay := float32(o.WeightDecay)
+	for i := range b.Rows {
+		w, _ := b.row(i, 0)
+		for j, x := range w {
+			w[j] = x - float32(float32(x*decay)*b.LR)
+		}
+	}
+}
+
+// average takes the weights that a step left into their averages.
+func (o *Optimizer) average(b Block) {
+	state := stateOf(o.Updater, b.Width)
+	for i := range b.Rows {
+		w, slots := b.row(i, state+b.Width)
+		o.EMA.update(w, slots[state:], b.Step)
+	}
+}
+
+// stateOf is how many numbers of a rule's state a row of that many weights
+// carries. Rules of this package say so without a list of their slots, which
+// would be allocated at every step.
+func stateOf(u Updater, width int) int {
+	if u, ok := u.(interface{ numbers(width int) int }); ok {
+		return u.numbers(width)
+	}
+	n := 0
+	for _, s := range u.Slots() {
+		n += s.width(width)
+	}
+	return n
 }
 
 // WithDefaults returns a copy of o with its defaults filled in. A nil o gives
@@ -46,7 +114,12 @@ func (o *Optimizer) Validate() error {
 			return err
 		}
 	}
-	return nil
+	if full.EMA != nil {
+		if err := full.EMA.Validate(); err != nil {
+			return err
+		}
+	}
+	return notNegative("weight_decay", full.WeightDecay)
 }
 
 // validate calls v's Validate, if it has one.

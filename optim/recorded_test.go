@@ -119,13 +119,17 @@ type table struct {
 
 func newTable(o *optim.Optimizer, width int, weights []float32) *table {
 	t := &table{Optimizer: o, width: width, stride: width}
-	for _, s := range o.Updater.Slots() {
+	for _, s := range o.Slots() {
 		t.stride += slotWidth(s, width)
 	}
 	t.stride += 3 // as a slab rounds up
 	for len(weights) > 0 {
 		row := slices.Clone(weights[:width])
-		for _, s := range o.Updater.Slots() {
+		for _, s := range o.Slots() {
+			if s.Weights {
+				row = append(row, weights[:width]...)
+				continue
+			}
 			row = append(row, slices.Repeat([]float32{s.Init}, slotWidth(s, width))...)
 		}
 		t.data = append(t.data, append(row, make([]float32, t.stride-len(row))...)...)
@@ -159,7 +163,7 @@ func (t *table) apply(step int64, ids []uint32, grads []float32) {
 	t.Clip.Rows(sums, t.width)
 	optim.Scale(sums, t.Clip.GlobalScale(optim.SumSquares(sums, t.width)))
 	t.catchUp(t.data, rows, step-1)
-	t.Updater.Update(optim.Block{
+	t.Update(optim.Block{
 		Data: t.data, Stride: t.stride, Width: t.width,
 		Rows: rows, Grads: sums, Step: step, LR: t.Rate.At(step),
 	})
@@ -170,15 +174,14 @@ func (t *table) apply(step int64, ids []uint32, grads []float32) {
 
 // catchUp brings the given rows, which lie in data, to a step.
 func (t *table) catchUp(data []float32, rows []uint32, step int64) {
-	u, ok := t.Updater.(optim.CatchUpper)
-	if !ok || !t.Exact {
+	if !t.Exact {
 		return
 	}
 	var last []int64
 	for _, r := range rows {
 		last = append(last, t.last[r])
 	}
-	u.CatchUp(optim.Block{Data: data, Stride: t.stride, Width: t.width, Rows: rows, Step: step}, last, t.Rate)
+	t.Optimizer.CatchUp(optim.Block{Data: data, Stride: t.stride, Width: t.width, Rows: rows, Step: step}, last)
 }
 
 // read returns all weights and state as of a step, without a change to the
@@ -195,7 +198,7 @@ func (t *table) read(step int64) (weights []float32, state map[string][]float32)
 		row := scratch[r*t.stride:]
 		weights = append(weights, row[:t.width]...)
 		row = row[t.width:]
-		for _, s := range t.Updater.Slots() {
+		for _, s := range t.Slots() {
 			n := slotWidth(s, t.width)
 			state[s.Name] = append(state[s.Name], row[:n]...)
 			row = row[n:]

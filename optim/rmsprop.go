@@ -25,6 +25,9 @@ func (RMSprop) Name() string { return "RMSprop" }
 // Slots returns "velocity", as Keras calls the mean.
 func (RMSprop) Slots() []Slot { return []Slot{{Name: "velocity"}} }
 
+// numbers is what Slots comes to.
+func (RMSprop) numbers(width int) int { return width }
+
 // Validate refuses hyper-parameters out of range.
 func (r RMSprop) Validate() error {
 	return firstError(decayRate("rho", r.Rho), positive("epsilon", r.Epsilon))
@@ -53,6 +56,9 @@ func (r RMSprop) CatchUp(b Block, last []int64, _ Schedule) {
 		}
 	}
 }
+
+// moving returns 0: a row without gradients rests.
+func (RMSprop) moving(Schedule) int64 { return 0 }
 
 func scaleBy(x []float32, factor float32) {
 	for j := range x {

@@ -71,9 +71,9 @@ func TestOneStepByHand(t *testing.T) {
 		// t = 1: alpha = lr·sqrt(1-¾)/(1-½) = ½; m += (g-m)/2; v += (g²-v)/4; w -= m·½/(sqrt(v)+1)
 		{optim.Adam{Beta1: 0.5, Beta2: 0.75, Epsilon: 1}, []float32{1, 1, 0, 0, 0, 0}, 1,
 			[]float32{0.75, 1 + 1.0/3, 1, -2, 1, 4}, 1e-7},
-		// First w -= w·0.2·lr.
-		{optim.Adam{Beta1: 0.5, Beta2: 0.75, Epsilon: 1, WeightDecay: 0.2}, []float32{1, 1, 0, 0, 0, 0}, 1,
-			[]float32{0.65, 0.9 + 1.0/3, 1, -2, 1, 4}, 1e-7},
+		// As Adam, but v̂ = max(v̂, v) divides: v̂ = 9 and 4.
+		{optim.Adam{Beta1: 0.5, Beta2: 0.75, Epsilon: 1, AMSGrad: true}, []float32{1, 1, 0, 0, 0, 0, 9, 1}, 1,
+			[]float32{0.875, 1 + 1.0/3, 1, -2, 1, 4, 9, 4}, 1e-7},
 	}
 	for _, test := range tests {
 		got := slices.Clone(test.row)
@@ -93,7 +93,7 @@ func TestOneStepByHand(t *testing.T) {
 var allRules = []optim.Updater{
 	optim.SGD{}, optim.SGD{Momentum: 0.9}, optim.SGD{Momentum: 0.9, Nesterov: true},
 	optim.NewAdagrad(), optim.NewRowWiseAdagrad(), optim.NewRMSprop(), optim.NewAdam(),
-	optim.Adam{Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-7, WeightDecay: 0.01},
+	optim.Adam{Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-7, AMSGrad: true},
 }
 
 func randoms(n int, r *rand.Rand) []float32 {
@@ -193,7 +193,9 @@ func TestValidate(t *testing.T) {
 		{optim.Optimizer{Updater: optim.Adam{}}, "NewAdam fills in Keras' values"},
 		{optim.Optimizer{Updater: optim.Adam{Beta1: -0.1, Epsilon: 1}}, "beta_1 must be in the range"},
 		{optim.Optimizer{Updater: optim.Adam{Beta2: 0.99999999999, Epsilon: 1}}, "beta_2 must be in the range"},
-		{optim.Optimizer{Updater: optim.Adam{Epsilon: 1, WeightDecay: -1}}, "weight_decay must be"},
+		{optim.Optimizer{WeightDecay: -1}, "weight_decay must be a number of 0 or more. Received: weight_decay=-1"},
+		{optim.Optimizer{EMA: &optim.EMA{Momentum: 1.1}}, "ema_momentum must be in the range [0, 1]. Received: ema_momentum=1.1"},
+		{optim.Optimizer{EMA: &optim.EMA{OverwriteEvery: -1}}, "ema_overwrite_frequency must be an integer of 1 or more, or 0 for never. Received: ema_overwrite_frequency=-1"},
 		{optim.Optimizer{Rate: optim.Constant(-1)}, "learning_rate must be a number of 0 or more. Received: learning_rate=-1"},
 		{optim.Optimizer{Rate: optim.Constant(nan)}, "learning_rate must be"},
 		{optim.Optimizer{Rate: optim.CosineDecay{Initial: 1e39, DecaySteps: 1}}, "initial_learning_rate must be"},
@@ -252,7 +254,7 @@ func TestWithDefaults(t *testing.T) {
 func BenchmarkUpdate(b *testing.B) {
 	const n, width = 2048, 64
 	r := rand.New(rand.NewPCG(1, 1))
-	names := []string{"sgd", "momentum", "nesterov", "adagrad", "row-wise", "rmsprop", "adam", "adam-decay"}
+	names := []string{"sgd", "momentum", "nesterov", "adagrad", "row-wise", "rmsprop", "adam", "amsgrad"}
 	for i, u := range allRules {
 		stride := rowWidth(u, width)
 		block := optim.Block{

@@ -1,8 +1,9 @@
 package optim
 
 import (
+	"math"
+
 	"github.com/rowan-embeddings/rowan/internal/kernel"
-	"github.com/rowan-embeddings/rowan/internal/portable"
 )
 
 // SGD is gradient descent, with momentum or without, in Keras' form:
@@ -33,13 +34,16 @@ func (s SGD) Slots() []Slot {
 	return []Slot{{Name: "momentum"}}
 }
 
-// Validate refuses a Momentum outside [0, 1].
-func (s SGD) Validate() error {
-	if !(s.Momentum >= 0 && s.Momentum <= 1) {
-		return configError("momentum must be in the range [0, 1]. Received: momentum=%v", s.Momentum)
+// numbers is what Slots comes to.
+func (s SGD) numbers(width int) int {
+	if s.Momentum == 0 {
+		return 0
 	}
-	return nil
+	return width
 }
+
+// Validate refuses a Momentum outside [0, 1].
+func (s SGD) Validate() error { return momentumRate(s.Momentum) }
 
 // Update takes one step on each row of b.
 func (s SGD) Update(b Block) {
@@ -87,11 +91,7 @@ func (s SGD) CatchUp(b Block, last []int64, _ Schedule) {
 
 func (s SGD) coast(w, m []float32, gap int64) {
 	momentum := float64(float32(s.Momentum)) // as Update has it
-	left := portable.Pow(momentum, float64(gap))
-	sum := float64(gap)
-	if momentum < 1 {
-		sum = momentum * (1 - left) / (1 - momentum)
-	}
+	sum, left := geometric(momentum, gap)
 	if s.Nesterov {
 		sum *= momentum
 	}
@@ -100,4 +100,27 @@ func (s SGD) coast(w, m []float32, gap int64) {
 		w[j] += float32(v * move)
 		m[j] = v * keep
 	}
+}
+
+// moving returns how many steps after its last gradient a row still moves.
+func (s SGD) moving(Schedule) int64 { return coastingSteps(s.Momentum) }
+
+// coastingSteps returns the steps n after which all that is left of the series
+// of a momentum is less than 2^-26 of its first term.
+func coastingSteps(momentum float64) int64 {
+	switch {
+	case momentum == 0:
+		return 0
+	case float32(momentum) == 1:
+		return math.MaxInt64
+	}
+	return stepsUntil(momentum, 0x1p-26*(1-momentum))
+}
+
+// momentumRate returns an error unless x is in [0, 1].
+func momentumRate(x float64) error {
+	if !(x >= 0 && x <= 1) {
+		return configError("momentum must be in the range [0, 1]. Received: momentum=%v", x)
+	}
+	return nil
 }

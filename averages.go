@@ -1,0 +1,62 @@
+package rowan
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rowan-embeddings/rowan/optim"
+)
+
+// UseAverages puts the averages of the weights in the place of the weights, in
+// every row: what Keras' finalize_variable_values does. The table's optimizer
+// must have an EMA, else it is ErrOptions; rows of an exact one are caught up
+// first. The averages stay, and so does the rest of the optimizer's state, so
+// that training may go on.
+func (t *Table) UseAverages(ctx context.Context) error {
+	if err := t.checkContext(ctx); err != nil {
+		return err
+	}
+	t.lock()
+	defer t.unlock()
+	c := t.core
+	if c == nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, ErrClosed)
+	}
+	at, ok := c.layout.average()
+	if !ok {
+		return fmt.Errorf("%w: table %q keeps no averages of its weights: set EMA of its optimizer", ErrOptions, t.opt.Name)
+	}
+	now := t.step.Load()
+	return t.each(c, func(_ *keyBatch, _ int, r uint32) error {
+		t.bringOne(c, r, now)
+		row, width := c.row(r), t.opt.Width
+		copy(row[:width], row[at:at+width])
+		t.clipNorm(row[:width])
+		return nil
+	})
+}
+
+// average returns where the average of the weights lies in a row.
+func (l *layout) average() (at int, ok bool) {
+	at = l.width
+	for _, s := range l.slots {
+		if s.Name == optim.AverageSlot {
+			return at, true
+		}
+		at += slotWidth(s, l.width)
+	}
+	return 0, false
+}
+
+// follow makes the slots that start as a copy of the weights start anew, for a
+// row whose weights have been written.
+func (l *layout) follow(row []float32) {
+	at := l.width
+	for _, s := range l.slots {
+		end := at + slotWidth(s, l.width)
+		if s.Weights {
+			copy(row[at:end], row[:l.width])
+		}
+		at = end
+	}
+}

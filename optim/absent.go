@@ -1,0 +1,166 @@
+package optim
+
+import (
+	"math"
+	"slices"
+	"sync"
+)
+
+// resting is a rule of this package whose dense form moves the weights of a row
+// for a while after its last gradient only.
+type resting interface {
+	CatchUpper
+	// moving returns the number of steps after which the weights of a row
+	// without gradients rest: all that its later steps together would move them
+	// is less than the rounding of one.
+	moving(rate Schedule) int64
+}
+
+// CatchesUp tells whether the dense form of o does anything to rows that have
+// no gradient, so that [Optimizer.CatchUp] has something to do.
+func (o *Optimizer) CatchesUp() bool {
+	_, ok := o.Updater.(CatchUpper)
+	return ok || o.surrounds()
+}
+
+// surrounds tells whether o does more to a row than its rule.
+func (o *Optimizer) surrounds() bool { return o.WeightDecay != 0 || o.EMA != nil }
+
+// CatchUp brings rows to step b.Step as [CatchUpper] does, weight decay and
+// averages included. o has its defaults filled in.
+//
+// Weight decay and averages are taken with the rule's own steps, one by one, as
+// long as those move a row: none of them for a rule whose absent rows stay (SGD
+// without momentum, Adagrad, RMSprop, Adadelta), about two hundred for Adam and
+// its kin. What is left is a linear map of (w, average), whose power is applied
+// at once. The cost then does not grow with the gap, but
+//
+//   - with WeightDecay and a schedule other than [Constant] the maps of the
+//     missed steps all differ: they are multiplied one by one, once for all rows
+//     of the call;
+//   - a rule that moves absent rows for good (Lion, FTRL, the proximal ones, SGD
+//     of momentum 1, a CatchUpper of another package) is taken through each
+//     missed step when there is WeightDecay or EMA.
+func (o *Optimizer) CatchUp(b Block, last []int64) {
+	rule, catches := o.Updater.(CatchUpper)
+	if !o.surrounds() {
+		if catches {
+			rule.CatchUp(b, last, o.Rate)
+		}
+		return
+	}
+	if longestGap(b, last) <= 0 {
+		return
+	}
+	a := absences.Get().(*absence)
+	defer absences.Put(a)
+	a.Optimizer, a.last = o, append(a.last[:0], last[:len(b.Rows)]...)
+	a.walk(b)
+	if catches {
+		rule.CatchUp(b, a.last, o.Rate)
+	}
+	a.rest(b)
+	a.Optimizer = nil
+}
+
+// absence is the work of one call of [Optimizer.CatchUp], kept for its slices.
+type absence struct {
+	*Optimizer
+	last  []int64 // the step that each row has been brought to
+	zeros []float32
+	gaps  gaps
+}
+
+var absences = sync.Pool{New: func() any { return new(absence) }}
+
+// walk takes the rows through the steps at which their rule moves them, as
+// updates without gradients.
+func (a *absence) walk(b Block) {
+	steps := int64(0)
+	switch rule := a.Updater.(type) {
+	case resting:
+		steps = rule.moving(a.Rate)
+	case CatchUpper:
+		steps = math.MaxInt64
+	}
+	a.zeros = slices.Grow(a.zeros[:0], b.Width)[:b.Width] // nobody writes to it
+	for i := range b.Rows {
+		n := min(steps, b.Step-a.last[i])
+		for range n {
+			a.last[i]++
+			t := a.last[i]
+			a.Update(Block{Data: b.Data, Stride: b.Stride, Width: b.Width,
+				Rows: b.Rows[i : i+1], Grads: a.zeros, Step: t, LR: a.Rate.At(t)})
+		}
+	}
+}
+
+// rest decays and averages the weights of rows that rest.
+func (a *absence) rest(b Block) {
+	at := b.Width + stateOf(a.Updater, b.Width)
+	apply := func(i int, m linear) {
+		row := b.Data[int(b.Rows[i])*b.Stride:]
+		w := row[:b.Width]
+		if a.EMA == nil {
+			scaleBy(w, float32(m.xx))
+			return
+		}
+		m.apply(w, row[at:at+b.Width])
+	}
+	if _, constant := a.Rate.(Constant); constant || a.WeightDecay == 0 {
+		for i := range b.Rows {
+			if a.last[i] < b.Step {
+				apply(i, a.steps(a.last[i]+1, b.Step))
+			}
+		}
+		return
+	}
+	a.gaps.each(a.last, b.Step, a.one, apply)
+}
+
+// one is what step t does to the weights and the average of a row that rests.
+func (a *absence) one(t int64) linear {
+	m := linear{xx: a.keptBy(t), yy: 1}
+	if a.EMA == nil {
+		return m
+	}
+	keep := a.EMA.keeps(t)
+	m.yx, m.yy = float64(1-keep)*m.xx, float64(keep)
+	if a.EMA.overwrites(t) {
+		m.xx, m.xy = m.yx, m.yy
+	}
+	return m
+}
+
+// keptBy is what the weight decay of step t leaves of a weight.
+func (a *absence) keptBy(t int64) float64 {
+	if a.WeightDecay == 0 {
+		return 1
+	}
+	return 1 - float64(float64(float32(a.WeightDecay))*float64(a.Rate.At(t)))
+}
+
+// steps is what the steps from first to last do, where the learning rate is
+// constant or does not matter. Step 1 is not like the others, and neither is
+// every OverwriteEvery-th.
+func (a *absence) steps(first, last int64) linear {
+	m, every := identity, int64(0)
+	if a.EMA != nil {
+		every = a.EMA.OverwriteEvery
+	}
+	if first == 1 || every == 1 {
+		m = a.one(first)
+		first++
+	}
+	if every <= 1 {
+		return a.one(2).power(last - first + 1).after(m)
+	}
+	plain, full := a.one(every+1), a.one(every)
+	if end := (first + every - 1) / every * every; end <= last {
+		m = full.after(plain.power(end - first)).after(m)
+		cycles := (last - end) / every
+		m = full.after(plain.power(every - 1)).power(cycles).after(m)
+		first = end + cycles*every + 1
+	}
+	return plain.power(last - first + 1).after(m)
+}
