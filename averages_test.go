@@ -65,6 +65,9 @@ func surroundings() []*optim.Optimizer {
 		{Updater: optim.SGD{}, Rate: rate, WeightDecay: 0.5},
 		{Updater: optim.NewAdagrad(), Rate: rate, EMA: &optim.EMA{Momentum: 0.8, OverwriteEvery: 4}},
 		{Updater: optim.NewAdam(), Rate: rate, WeightDecay: 0.1, EMA: &optim.EMA{Momentum: 0.9}},
+		{Updater: optim.NewLion(), Rate: rate},
+		{Updater: optim.FTRL{InitialAccumulator: 0.1, LearningRatePower: -0.5, L1: 0.01, L2Shrinkage: 0.1}, Rate: rate},
+		{Updater: optim.ProximalSGD{L1: 0.01, L2: 0.1}, Rate: rate},
 	}
 }
 

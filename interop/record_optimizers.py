@@ -105,17 +105,31 @@ def keras_case(name, optimizer, width, lazy, seed):
 
 def keras_moves_absent_rows(optimizer):
     """Whether the dense and the lazy form differ."""
+    if optimizer.weight_decay or optimizer.use_ema:
+        return True
     return type(optimizer).__name__ != "Adagrad" and bool(keras_slots(optimizer))
 
 
 def keras_slots(optimizer):
-    return {
-        "SGD": {"momentum": "momentums"} if getattr(optimizer, "momentum", 0) else {},
+    has = lambda name: bool(getattr(optimizer, name, False))
+    adam = {"momentum": "_momentums", "velocity": "_velocities"}
+    slots = {
+        "SGD": {"momentum": "momentums"} if has("momentum") else {},
         "Adagrad": {"accumulator": "_accumulators"},
-        "RMSprop": {"velocity": "_velocities"},
-        "Adam": {"momentum": "_momentums", "velocity": "_velocities"},
-        "AdamW": {"momentum": "_momentums", "velocity": "_velocities"},
+        "RMSprop": {
+            "velocity": "_velocities",
+            **({"momentum": "_momentums"} if has("momentum") else {}),
+            **({"average_gradient": "_average_gradients"} if has("centered") else {}),
+        },
+        "Adadelta": {"accumulated_grad": "_accumulated_grads", "accumulated_delta_var": "_accumulated_delta_vars"},
+        "Adam": {**adam, **({"velocity_hat": "_velocity_hats"} if has("amsgrad") else {})},
+        "AdamW": adam,
+        "Adamax": {"momentum": "_m", "norm": "_u"},
+        "Nadam": adam,
+        "Ftrl": {"accumulator": "_accumulators", "linear": "_linears"},
+        "Lion": {"momentum": "_momentums"},
     }[type(optimizer).__name__]
+    return {**slots, **({"average": "_model_variables_moving_average"} if optimizer.use_ema else {})}
 
 
 def keras_cases():
@@ -150,6 +164,36 @@ def keras_cases():
         yield keras_case(name, make(), 8 if seed % 2 else 5, True, seed)
         if keras_moves_absent_rows(make()):
             yield keras_case(name, make(), 5 if seed % 2 else 8, False, seed)
+    narrow = [
+        ("rmsprop centered", lambda: o.RMSprop(exponential(), centered=True)),
+        ("rmsprop with momentum", lambda: o.RMSprop(cosine(), momentum=0.8)),
+        ("rmsprop with all", lambda: o.RMSprop(pieces(), rho=0.8, momentum=0.5, epsilon=1e-4, centered=True)),
+        ("adadelta", lambda: o.Adadelta(inverse())),
+        ("adadelta as published", lambda: o.Adadelta(1.0, rho=0.9, epsilon=1e-6)),
+        ("amsgrad", lambda: o.Adam(cosine(), beta_2=0.8, amsgrad=True)),
+        ("adamax", lambda: o.Adamax(exponential())),
+        ("adamax with other betas", lambda: o.Adamax(warm(), beta_1=0.8, beta_2=0.7, epsilon=1e-3)),
+        ("nadam", lambda: o.Nadam(cosine())),
+        ("nadam with other betas", lambda: o.Nadam(staircase(), beta_1=0.8, beta_2=0.9, epsilon=1e-3)),
+        ("ftrl", lambda: o.Ftrl(exponential())),
+        ("ftrl with l1 and l2", lambda: o.Ftrl(0.1, l1_regularization_strength=0.3, l2_regularization_strength=0.1, initial_accumulator_value=0.2)),
+        ("ftrl with shrinkage", lambda: o.Ftrl(0.1, l1_regularization_strength=0.01, l2_shrinkage_regularization_strength=0.2, beta=0.5)),
+        ("ftrl with all", lambda: o.Ftrl(staircase(), learning_rate_power=-0.6, l1_regularization_strength=0.05, l2_regularization_strength=0.02, l2_shrinkage_regularization_strength=0.1, beta=0.2)),
+        ("lion", lambda: o.Lion(cosine())),
+        ("lion with other betas", lambda: o.Lion(exponential(), beta_1=0.5, beta_2=0.7, weight_decay=0.1)),
+        ("sgd with weight decay", lambda: o.SGD(exponential(), weight_decay=0.3)),
+        ("momentum with weight decay", lambda: o.SGD(0.1, momentum=0.9, weight_decay=0.3)),
+        ("adagrad with weight decay", lambda: o.Adagrad(0.1, weight_decay=0.3)),
+        ("amsgrad with weight decay", lambda: o.Adam(0.02, amsgrad=True, weight_decay=0.2)),
+        ("ftrl with weight decay", lambda: o.Ftrl(exponential(), weight_decay=0.2)),
+        ("average", lambda: o.SGD(inverse(), use_ema=True, ema_momentum=0.9)),
+        ("average with overwriting", lambda: o.Adam(0.02, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=3)),
+        ("average with weight decay", lambda: o.Adagrad(inverse(), weight_decay=0.2, use_ema=True, ema_momentum=0.7, ema_overwrite_frequency=4)),
+    ]
+    for seed, (name, make) in enumerate(narrow, 100):
+        yield keras_case(name, make(), 3, True, seed)
+        if keras_moves_absent_rows(make()):
+            yield keras_case(name, make(), 3, False, seed)
 
 
 # tf_keras legacy: truly sparse, with its own summing of equal ids.
@@ -181,6 +225,48 @@ def legacy_cases():
     yield legacy_case("sparse sgd", o.SGD(decay()), {"class_name": "SGD", "config": {"learning_rate": rate}}, 5, 30)
     yield legacy_case("sparse momentum", o.SGD(decay(), 0.9), {"class_name": "SGD", "config": sgd}, 8, 31)
     yield legacy_case("sparse nesterov", o.SGD(decay(), 0.9, True), {"class_name": "SGD", "config": {**sgd, "nesterov": True}}, 5, 32)
+
+
+# TensorFlow 1's proximal optimizers, which Keras does not have.
+
+
+def proximal_case(name, lazy, seed, decay=1.0, first=0.1, l1=0.0, l2=0.0, accumulator=None):
+    """Lazy cases go through the optimizer's sparse kernels, dense ones through its dense ones."""
+    import tensorflow as tf
+
+    train, width = tf.compat.v1.train, 3
+    strengths = {"l1_regularization_strength": l1, "l2_regularization_strength": l2}
+    if accumulator is None:
+        optimizer = train.ProximalGradientDescentOptimizer(first, **strengths)
+    else:
+        strengths["initial_accumulator_value"] = accumulator
+        optimizer = train.ProximalAdagradOptimizer(first, **strengths)
+    table = tf.Variable(first_weights(width, seed))
+    taken = [0]
+
+    def step(ids, grads):
+        rate = np.float32(first * decay ** taken[0])
+        taken[0] += 1
+        optimizer._learning_rate = float(rate)
+        gradient = tf.IndexedSlices(grads, ids, (ROWS, width)) if lazy else tf.constant(summed(ids, grads))
+        optimizer.apply_gradients([(gradient, table)])
+        return rate, table.numpy()
+
+    def state():
+        return {s: optimizer.get_slot(table, s).numpy() for s in optimizer.get_slot_names()}
+
+    rate = {"class_name": "ExponentialDecay", "config": {"initial_learning_rate": first, "decay_steps": 1, "decay_rate": decay}}
+    name_of_class = type(optimizer).__name__.removesuffix("Optimizer")
+    config = {"class_name": name_of_class, "config": {"learning_rate": rate if decay != 1 else first, **strengths}}
+    return record(name, width, seed, config, lazy, step, state, library="tf.compat.v1.train")
+
+
+def proximal_cases():
+    for lazy in (True, False):
+        yield proximal_case("proximal sgd", lazy, 60, decay=0.9, l1=0.05, l2=0.3)
+        yield proximal_case("proximal sgd of l2", lazy, 61, l2=0.3)
+        yield proximal_case("proximal adagrad", lazy, 62, decay=0.9, l1=0.02, l2=0.1, accumulator=0.2)
+        yield proximal_case("proximal adagrad of l1", lazy, 63, l1=0.05, accumulator=0.1)
 
 
 # PyTorch: sparse gradients of an embedding.
@@ -302,6 +388,7 @@ def main(library, folder):
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         write(folder, "keras.json", keras_cases(), "keras", "tensorflow-cpu")
         write(folder, "tf_keras.json", legacy_cases(), "tf-keras", "tensorflow-cpu")
+        write(folder, "tensorflow.json", proximal_cases(), "tensorflow-cpu")
     elif library == "torch":
         write(folder, "torch.json", torch_cases(), "torch")
         write(folder, "fbgemm.json", fbgemm_cases(), "fbgemm-gpu-cpu", "torch")

@@ -183,8 +183,9 @@ func TestSurroundedCatchUpIsAFunctionOfTheRow(t *testing.T) {
 func TestSurroundedCatchUpIsBounded(t *testing.T) {
 	r := rand.New(rand.NewPCG(10, 10))
 	for _, u := range []optim.Updater{
-		optim.SGD{}, optim.SGD{Momentum: 0.9}, optim.NewAdagrad(), optim.NewRMSprop(),
-		optim.NewAdam(), optim.Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7, AMSGrad: true},
+		optim.SGD{}, optim.SGD{Momentum: 0.9}, optim.NewAdagrad(), optim.NewRMSprop(), optim.NewAdadelta(),
+		optim.RMSprop{Rho: 0.9, Epsilon: 1e-7, Momentum: 0.9}, optim.NewAdam(), optim.Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7, AMSGrad: true},
+		optim.NewAdamax(), optim.NewNadam(),
 	} {
 		asked := 0
 		o := &optim.Optimizer{Updater: u, Rate: counting{0.01, &asked}, EMA: &optim.EMA{Momentum: 0.9, OverwriteEvery: 1000}}
@@ -242,5 +243,84 @@ func TestCatchesUp(t *testing.T) {
 		if !(&optim.Optimizer{Updater: u}).CatchesUp() {
 			t.Errorf("%#v leaves absent rows alone", u)
 		}
+	}
+}
+
+// TestFTRLLeavesUntouchedRows checks that a row keeps its first values until a
+// gradient touches it, whether it is in a batch or not: Keras makes it zeros.
+func TestFTRLLeavesUntouchedRows(t *testing.T) {
+	rules := []optim.FTRL{optim.NewFTRL(), {InitialAccumulator: 0.1, L1: 1, L2Shrinkage: 0.1}}
+	for _, f := range rules {
+		row := []float32{0.5, -0.5, 0.1, 0.1, 0, 0}
+		want := slices.Clone(row)
+		for _, rate := range rates {
+			catchUp(f, row, 2, 0, 100, rate)
+		}
+		step := func(g float32) {
+			f.Update(optim.Block{Data: row, Stride: 6, Width: 2, Rows: []uint32{0}, Grads: []float32{g, 0}, Step: 1, LR: 0.1})
+		}
+		if step(0); !slices.Equal(row, want) {
+			t.Errorf("%#v: untouched %v became %v", f, want, row)
+		}
+		if step(1); row[0] == 0.5 || row[1] != 0 {
+			t.Errorf("%#v: after a gradient %v", f, row)
+		}
+	}
+}
+
+// TestFTRLFromZero checks that a weight without a gradient, in a row that has
+// some, is no division of 0 by 0 when accumulators start at 0.
+func TestFTRLFromZero(t *testing.T) {
+	f := optim.FTRL{LearningRatePower: -0.5}
+	row := []float32{1, 1, 0, 0, 0, 0}
+	f.Update(optim.Block{Data: row, Stride: 6, Width: 2, Rows: []uint32{0}, Grads: []float32{0, 2}, Step: 1, LR: 0.5})
+	catchUp(f, row, 2, 1, 9, optim.Constant(0.5))
+	// acc = 4, z = 2 - 2/0.5·1 = -2, w = 2/(2/0.5)
+	if want := []float32{0, 0.5, 0, 4, 0, -2}; !slices.Equal(row, want) {
+		t.Errorf("%v, want %v", row, want)
+	}
+}
+
+// TestLionStopsAsTensorFlowDoes repeats a run of Keras 3.15.1 on TensorFlow
+// 2.21: Lion(0.25, beta_1=0.5, beta_2=0.01), one gradient, and then none. Numbers
+// below 2^-126 are zero there.
+func TestLionStopsAsTensorFlowDoes(t *testing.T) {
+	grads := []float32{1, -1, 1e-30, 1e-36, 1e-38, 1e-40, 0, 1e-45}
+	moved := []float32{20, -20, 5, 2, 0, 0, 0, 0} // steps of 0.25
+	for _, exact := range []bool{false, true} {
+		const width = 8
+		row := append(slices.Repeat([]float32{1}, width), make([]float32, width)...)
+		l := optim.Lion{Beta1: 0.5, Beta2: 0.01}
+		b := optim.Block{Data: row, Stride: 2 * width, Width: width, Rows: []uint32{0}, Grads: grads, Step: 1, LR: 0.25}
+		l.Update(b)
+		if exact {
+			catchUp(l, row, width, 1, 40, optim.Constant(0.25))
+		} else {
+			b.Grads = make([]float32, width)
+			for range 39 {
+				l.Update(b)
+			}
+		}
+		for j, n := range moved {
+			if want := 1 - n/4; row[j] != want {
+				t.Errorf("exact %v: weight %d is %v, want %v", exact, j, row[j], want)
+			}
+		}
+		if !slices.Equal(row[width:], make([]float32, width)) {
+			t.Errorf("exact %v: momentum %v, want zeros", exact, row[width:])
+		}
+	}
+}
+
+// TestCenteredRMSpropSurvivesSteadyGradients checks that a variance which
+// rounding makes negative does no harm. Keras 3.15.1 has NaN here.
+func TestCenteredRMSpropSurvivesSteadyGradients(t *testing.T) {
+	u := optim.RMSprop{Rho: 0.9, Epsilon: 1e-7, Centered: true}
+	row := []float32{1, 0, 0}
+	for step := range int64(2000) {
+		u.Update(optim.Block{Data: row, Stride: 3, Width: 1, Rows: []uint32{0}, Grads: []float32{454.0444}, Step: step + 1, LR: 1e-9})
+	}
+	if w := row[0]; w-w != 0 {
+		t.Errorf("weight %v after steady gradients", w)
 	}
 }

@@ -44,13 +44,21 @@ func kindOf[T any, V any](defaults V, rate Constant) kind[T] {
 }
 
 // rules are the rules of this package with the learning rates of Keras, and of
-// FBGEMM for RowWiseAdagrad.
+// FBGEMM for RowWiseAdagrad. TensorFlow gives the proximal ones no default:
+// they have that of Keras' others.
 var rules = []kind[Updater]{
 	kindOf[Updater](SGD{}, 0.01),
 	kindOf[Updater](NewAdagrad(), 0.001),
 	kindOf[Updater](NewRowWiseAdagrad(), 0.01),
 	kindOf[Updater](NewRMSprop(), 0.001),
 	kindOf[Updater](NewAdam(), 0.001),
+	kindOf[Updater](NewAdadelta(), 0.001),
+	kindOf[Updater](NewAdamax(), 0.001),
+	kindOf[Updater](NewNadam(), 0.001),
+	kindOf[Updater](NewFTRL(), 0.001),
+	kindOf[Updater](NewLion(), 0.001),
+	kindOf[Updater](ProximalSGD{}, 0.001),
+	kindOf[Updater](NewProximalAdagrad(), 0.001),
 }
 
 // namedSchedule is a schedule that a config can hold by name.
@@ -81,10 +89,11 @@ func plain(name string) string {
 }
 
 // ByName returns a new optimizer of that name, with Keras' hyper-parameters and
-// learning rate: sgd, adagrad, row_wise_adagrad, rmsprop, adam, or adamw, which is
-// Adam with Keras' weight_decay of 0.004. Capitals and "_" do not count, so class
-// names work too. An unknown name is an error that wraps [ErrConfig] and lists the
-// known ones.
+// learning rate: sgd, adagrad, row_wise_adagrad, rmsprop, adadelta, adam, adamax,
+// nadam, ftrl, lion, proximal_gradient_descent, proximal_adagrad, or adamw, which
+// is Adam with Keras' weight_decay of 0.004. Capitals and "_" do not count, so
+// class names work too. An unknown name is an error that wraps [ErrConfig] and
+// lists the known ones.
 func ByName(name string) (*Optimizer, error) {
 	k, err := ruleByName(name)
 	if err != nil {
@@ -107,7 +116,10 @@ func ruleByName(name string) (kind[Updater], error) {
 
 // Names returns the names that [ByName] knows, sorted.
 func Names() []string {
-	return []string{"adagrad", "adam", "adamw", "rmsprop", "row_wise_adagrad", "sgd"}
+	return []string{
+		"adadelta", "adagrad", "adam", "adamax", "adamw", "ftrl", "lion", "nadam",
+		"proximal_adagrad", "proximal_gradient_descent", "rmsprop", "row_wise_adagrad", "sgd",
+	}
 }
 
 func kindOfRule(u Updater) (kind[Updater], bool) { return find(rules, u) }
@@ -169,7 +181,6 @@ func (r ours) apply(o *Optimizer) {
 // value any is for what has no effect at all.
 var neutral = map[string]any{
 	"name": "any", "jit_compile": "any", "is_legacy_optimizer": "any",
-	"centered": false, "momentum": 0.0,
 	"decay": 0.0, "loss_scale_factor": 1.0, "gradient_accumulation_steps": nil,
 }
 

@@ -46,7 +46,7 @@ func ExampleByName() {
 	_, err := optim.ByName("adamm")
 	fmt.Println(err)
 	// Output:
-	// optim: bad configuration: unknown optimizer "adamm". Known: adagrad, adam, adamw, rmsprop, row_wise_adagrad, sgd
+	// optim: bad configuration: unknown optimizer "adamm". Known: adadelta, adagrad, adam, adamax, adamw, ftrl, lion, nadam, proximal_adagrad, proximal_gradient_descent, rmsprop, row_wise_adagrad, sgd
 }
 
 func TestByName(t *testing.T) {
@@ -60,6 +60,10 @@ func TestByName(t *testing.T) {
 		{"rowwise_adagrad", optim.RowWiseAdagrad{Epsilon: 1e-8}, 0.01}, {"RowWiseAdagrad", optim.RowWiseAdagrad{Epsilon: 1e-8}, 0.01},
 		{"rmsprop", optim.RMSprop{Rho: 0.9, Epsilon: 1e-7}, 0.001}, {"RMSprop", optim.NewRMSprop(), 0.001},
 		{"Adam", optim.Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}, 0.001}, {"adamw", optim.NewAdam(), 0.001},
+		{"adadelta", optim.Adadelta{Rho: 0.95, Epsilon: 1e-7}, 0.001}, {"Adamax", optim.NewAdamax(), 0.001},
+		{"nadam", optim.NewNadam(), 0.001}, {"Ftrl", optim.NewFTRL(), 0.001}, {"FTRL", optim.NewFTRL(), 0.001},
+		{"lion", optim.Lion{Beta1: 0.9, Beta2: 0.99}, 0.001},
+		{"ProximalGradientDescent", optim.ProximalSGD{}, 0.001}, {"proximal_adagrad", optim.NewProximalAdagrad(), 0.001},
 	}
 	for _, test := range tests {
 		got, err := optim.ByName(test.name)
@@ -97,6 +101,7 @@ func TestConfigComesBack(t *testing.T) {
 	clips := []optim.Clip{{}, {Value: 0.1}, {Norm: 0.2}, {GlobalNorm: 0.3}}
 	averages := []*optim.EMA{nil, {Momentum: 0}, {Momentum: 0.9, OverwriteEvery: 7}}
 	rules := append([]optim.Updater{
+		optim.Lion{Beta1: 1}, optim.FTRL{L1: 1, L2: 2, L2Shrinkage: 3, Beta: 4, LearningRatePower: -1},
 		optim.Adagrad{Epsilon: 1e-3}, optim.RMSprop{Epsilon: 1}, optim.Adam{Epsilon: 1}, optim.SGD{Momentum: 1},
 	}, allRules...)
 	for i, rule := range rules {
@@ -151,6 +156,11 @@ func TestKerasConfigs(t *testing.T) {
 			optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(0.01), EMA: &optim.EMA{Momentum: 0.5, OverwriteEvery: 10}}},
 		{`{"class_name": "SGD", "config": {"use_ema": false, "ema_momentum": 0.5, "ema_overwrite_frequency": 10}}`,
 			optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(0.01)}},
+		{`{"class_name": "Ftrl", "config": {"learning_rate": 0.1, "learning_rate_power": -0.6, "initial_accumulator_value": 0.2,
+			"l1_regularization_strength": 1.0, "l2_regularization_strength": 2.0, "l2_shrinkage_regularization_strength": 3.0, "beta": 4.0}}`,
+			optim.Optimizer{Updater: optim.FTRL{LearningRatePower: -0.6, InitialAccumulator: 0.2, L1: 1, L2: 2, L2Shrinkage: 3, Beta: 4}, Rate: optim.Constant(0.1)}},
+		{`{"class_name": "rowwise_adagrad", "config": {"learning_rate": 0.5}}`,
+			optim.Optimizer{Updater: optim.NewRowWiseAdagrad(), Rate: optim.Constant(0.5)}},
 		{`{"module": "keras.optimizers", "class_name": "RMSprop", "config": {"name": "rmsprop",
 			"learning_rate": 0.01, "weight_decay": null, "clipnorm": null, "global_clipnorm": null, "clipvalue": 0.5,
 			"use_ema": false, "ema_momentum": 0.99, "ema_overwrite_frequency": null, "loss_scale_factor": null,
@@ -185,17 +195,18 @@ func TestBadConfigs(t *testing.T) {
 		args    map[string]any
 		message string
 	}{
-		{"Ftrl", nil, `unknown optimizer "Ftrl"`},
+		{"Lamb", nil, `unknown optimizer "Lamb"`},
 		{"Adam", map[string]any{"beta1": 0.9}, `Adam: unknown argument "beta1"; did you mean "beta_1"? (known: beta_1, beta_2, epsilon, amsgrad, learning_rate,`},
 		{"Adam", map[string]any{"zeta": 1, "alpha": 1, "eta": 1, "rho": 1}, `unknown argument "alpha"`},
 		{"Adam", map[string]any{"beta_1": "x"}, "beta_1"},
 		{"Adam", map[string]any{"beta_1": 2}, "beta_1 must be in the range"},
 		{"Adam", map[string]any{"loss_scale_factor": 2.0}, "loss_scale_factor is not supported here. Received: loss_scale_factor=2"},
 		{"SGD", map[string]any{"decay": 0.1}, "decay is not supported here"},
-		{"RMSprop", map[string]any{"momentum": 0.5}, "momentum is not supported"},
+		{"RMSprop", map[string]any{"momentum": 1.5}, "momentum must be in the range"},
 		{"SGD", map[string]any{"weight_decay": -0.1}, "weight_decay must be"},
 		{"SGD", map[string]any{"use_ema": true, "ema_momentum": 2}, "ema_momentum must be"},
 		{"SGD", map[string]any{"use_ema": true, "ema_overwrite_frequency": -2}, "ema_overwrite_frequency must be"},
+		{"Adagrad", map[string]any{"momentum": 0.5}, `Adagrad: unknown argument "momentum"`},
 		{"SGD", map[string]any{"clipnorm": -1}, "clipnorm must be"},
 		{"SGD", map[string]any{"clipnorm": "a"}, "clipnorm"},
 		{"SGD", map[string]any{"clipnorm": 1, "clipvalue": 1}, "only one of"},

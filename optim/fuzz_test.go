@@ -19,6 +19,11 @@ func FuzzFromConfig(f *testing.F) {
 		`{"class_name":"SGD","config":{"learning_rate":{"class_name":"PolynomialDecay","config":{"decay_steps":3,"power":0}}}}`,
 		`{"class_name":"SGD","config":{"learning_rate":{"class_name":"ExponentialDecay","config":{"decay_steps":1,"decay_rate":2}}}}`,
 		`{"class_name":"row_wise_adagrad","config":null}`,
+		`{"class_name":"Ftrl","config":{"learning_rate_power":-0.7,"l1_regularization_strength":1,"beta":2,"weight_decay":null}}`,
+		`{"class_name":"AdamW","config":{"weight_decay":null,"use_ema":true,"ema_momentum":0.5,"ema_overwrite_frequency":3}}`,
+		`{"class_name":"RMSprop","config":{"momentum":1,"centered":true,"use_ema":false,"ema_momentum":9}}`,
+		`{"class_name":"Lion","config":{"beta_1":1,"beta_2":0}}`,
+		`{"class_name":"proximal_adagrad","config":{"initial_accumulator_value":0.2}}`,
 	} {
 		f.Add([]byte(seed))
 	}

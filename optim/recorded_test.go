@@ -38,11 +38,11 @@ type recordedStep struct {
 	Weights []float32 // after the step
 }
 
-// TestRecordedRuns repeats what Keras 3, tf_keras, PyTorch and FBGEMM did.
+// TestRecordedRuns repeats what Keras 3, tf_keras, TensorFlow, PyTorch and FBGEMM did.
 func TestRecordedRuns(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.json")
-	if err != nil || len(files) != 4 {
-		t.Fatalf("golden files: %v, %v, want 4", files, err)
+	if err != nil || len(files) != 5 {
+		t.Fatalf("golden files: %v, %v, want 5", files, err)
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
@@ -85,7 +85,11 @@ func replay(t *testing.T, c recordedCase) {
 		compare(t, fmt.Sprintf("step %d: weight", step), weights, s.Weights, floor)
 		if i == len(c.Steps)-1 {
 			for slot, want := range c.State {
-				compare(t, slot, state[slot], want, 1e-7)
+				floor := 1e-7
+				if slot == "linear" { // FTRL divides the difference of two roots by the rate
+					floor = 1e-6
+				}
+				compare(t, slot, state[slot], want, floor)
 			}
 		}
 	}

@@ -74,6 +74,36 @@ func TestOneStepByHand(t *testing.T) {
 		// As Adam, but v̂ = max(v̂, v) divides: v̂ = 9 and 4.
 		{optim.Adam{Beta1: 0.5, Beta2: 0.75, Epsilon: 1, AMSGrad: true}, []float32{1, 1, 0, 0, 0, 0, 9, 1}, 1,
 			[]float32{0.875, 1 + 1.0/3, 1, -2, 1, 4, 9, 4}, 1e-7},
+		// v = 8 and 8, m = m/2 + lr·g/sqrt(v+1) = 1/3+1/2 and -2/3; w -= m
+		{optim.RMSprop{Rho: 0.5, Epsilon: 1, Momentum: 0.5}, []float32{1, 1, 12, 0, 1, 0}, 1,
+			[]float32{1 - 5/6.0, 1 + 2/3.0, 8, 8, 5 / 6.0, -2 / 3.0}, 5e-7},
+		// v = 13 and 8, a = a/2 + g/2 = 2 and -2; w -= lr·g/sqrt(v-a²) = 1/3 and -1
+		{optim.RMSprop{Rho: 0.5, Centered: true, Epsilon: 1e-30}, []float32{1, 1, 22, 0, 2, 0}, 1,
+			[]float32{1 - 1/3.0, 2, 13, 8, 2, -2}, 1e-7},
+		// v = 8 and 8, d = 2·sqrt(8+1)/3 and -4·sqrt(0+1)/3, u = u/2 + d²/2; w -= lr·d
+		{optim.Adadelta{Rho: 0.5, Epsilon: 1}, []float32{1, 1, 12, 0, 8, 0}, 1,
+			[]float32{0, 1 + 2/3.0, 8, 8, 6, 8 / 9.0}, 2e-7},
+		// m += (g-m)/2; u = max(u/2, |g|) = 3 and 4; w -= ½·m / (½·(u+1))
+		{optim.Adamax{Beta1: 0.5, Beta2: 0.5, Epsilon: 1}, []float32{1, 1, 0, 0, 6, 1}, 1,
+			[]float32{0.75, 1.4, 1, -2, 3, 4}, 1e-7},
+		// t = 1: β(1) = ½·0.52 = 0.26, β(2) = ½·(1-0.4608) = 0.2696, Π(1) = 0.26,
+		// Π(2) = 0.070096; m = g/2, v = g²/4; h = 0.2696·m/0.929904 + 0.74·g/0.74;
+		// w -= h·½ / (sqrt(v/¼)+1)
+		{optim.Nadam{Beta1: 0.5, Beta2: 0.75, Epsilon: 1}, []float32{1, 1, 0, 0, 0, 0}, 1,
+			[]float32{1 - (0.2696/0.929904+2)/6, 1 + (2*0.2696/0.929904+4)/10, 1, -2, 1, 4}, 2e-7},
+		// acc = 4 and 25, s = 2-0 and 5-3; z += g - s/lr·w = -2 and -8;
+		// w = (clip(z, 1) - z) / (sqrt(acc)/lr + 2·1) = 1/6 and 7/12
+		{optim.FTRL{LearningRatePower: -0.5, L1: 1, L2: 1}, []float32{1, 1, 0, 9, 0, 0}, 1,
+			[]float32{1 / 6.0, 7 / 12.0, 4, 25, -2, -8}, 1e-7},
+		// z += g + 2·½·w = 3 and -3, with a fixed rate s = 0; w = -z / (1/lr + Beta/lr)
+		{optim.FTRL{L2Shrinkage: 0.5, Beta: 2}, []float32{1, 1, 0, 0, 0, 0}, 1,
+			[]float32{-0.5, 0.5, 4, 16, 3, -3}, 1e-7},
+		// w -= lr·sign(m/2 + g/2) with m/2 + g/2 = -1 and 0; m = m/4 + ¾·g
+		{optim.Lion{Beta1: 0.5, Beta2: 0.25}, []float32{1, 1, -4, 4}, 1, []float32{1.5, 1, 0.5, -2}, 0},
+		// x = 0 and 3; w = (|x| - lr) / (1 + 2·lr)
+		{optim.ProximalSGD{L1: 1, L2: 2}, []float32{1, 1}, 1, []float32{0, 1.25}, 0},
+		// r = lr/sqrt(4) = ¼ and lr/sqrt(25) = 0.1; x = ½ and 1.4; w = (x-r)/(1+2r)
+		{optim.ProximalAdagrad{L1: 1, L2: 2}, []float32{1, 1, 0, 9}, 1, []float32{1 / 6.0, 1.3 / 1.2, 4, 25}, 2e-7},
 	}
 	for _, test := range tests {
 		got := slices.Clone(test.row)
@@ -94,6 +124,11 @@ var allRules = []optim.Updater{
 	optim.SGD{}, optim.SGD{Momentum: 0.9}, optim.SGD{Momentum: 0.9, Nesterov: true},
 	optim.NewAdagrad(), optim.NewRowWiseAdagrad(), optim.NewRMSprop(), optim.NewAdam(),
 	optim.Adam{Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-7, AMSGrad: true},
+	optim.RMSprop{Rho: 0.9, Epsilon: 1e-7, Momentum: 0.5}, optim.RMSprop{Rho: 0.9, Epsilon: 1e-7, Momentum: 0.5, Centered: true},
+	optim.NewAdadelta(), optim.NewAdamax(), optim.NewNadam(), optim.NewLion(),
+	optim.NewFTRL(), optim.FTRL{InitialAccumulator: 0.1, LearningRatePower: -0.7, L1: 0.01, L2: 0.1, L2Shrinkage: 0.1, Beta: 1},
+	optim.ProximalSGD{}, optim.ProximalSGD{L1: 0.01, L2: 0.1},
+	optim.NewProximalAdagrad(), optim.ProximalAdagrad{InitialAccumulator: 0.1, L1: 0.01, L2: 0.1},
 }
 
 func randoms(n int, r *rand.Rand) []float32 {
@@ -153,6 +188,16 @@ func TestSlots(t *testing.T) {
 		{optim.NewRowWiseAdagrad(), []optim.Slot{{Name: "accumulator", Width: 1}}},
 		{optim.NewRMSprop(), []optim.Slot{{Name: "velocity"}}},
 		{optim.NewAdam(), []optim.Slot{{Name: "momentum"}, {Name: "velocity"}}},
+		{optim.Adam{AMSGrad: true}, []optim.Slot{{Name: "momentum"}, {Name: "velocity"}, {Name: "velocity_hat"}}},
+		{optim.RMSprop{Momentum: 0.1, Centered: true}, []optim.Slot{{Name: "velocity"}, {Name: "momentum"}, {Name: "average_gradient"}}},
+		{optim.RMSprop{Centered: true}, []optim.Slot{{Name: "velocity"}, {Name: "average_gradient"}}},
+		{optim.NewAdadelta(), []optim.Slot{{Name: "accumulated_grad"}, {Name: "accumulated_delta_var"}}},
+		{optim.NewAdamax(), []optim.Slot{{Name: "momentum"}, {Name: "norm"}}},
+		{optim.NewNadam(), []optim.Slot{{Name: "momentum"}, {Name: "velocity"}}},
+		{optim.NewFTRL(), []optim.Slot{{Name: "accumulator", Init: 0.1}, {Name: "linear"}}},
+		{optim.NewLion(), []optim.Slot{{Name: "momentum"}}},
+		{optim.ProximalSGD{}, nil},
+		{optim.NewProximalAdagrad(), []optim.Slot{{Name: "accumulator", Init: 0.1}}},
 	}
 	for _, test := range tests {
 		if got := test.rule.Slots(); !slices.Equal(got, test.want) {
@@ -195,7 +240,25 @@ func TestValidate(t *testing.T) {
 		{optim.Optimizer{Updater: optim.Adam{Beta2: 0.99999999999, Epsilon: 1}}, "beta_2 must be in the range"},
 		{optim.Optimizer{WeightDecay: -1}, "weight_decay must be a number of 0 or more. Received: weight_decay=-1"},
 		{optim.Optimizer{EMA: &optim.EMA{Momentum: 1.1}}, "ema_momentum must be in the range [0, 1]. Received: ema_momentum=1.1"},
+		{optim.Optimizer{EMA: &optim.EMA{Momentum: nan}}, "ema_momentum must be"},
 		{optim.Optimizer{EMA: &optim.EMA{OverwriteEvery: -1}}, "ema_overwrite_frequency must be an integer of 1 or more, or 0 for never. Received: ema_overwrite_frequency=-1"},
+		{optim.Optimizer{Updater: optim.RMSprop{Momentum: 2, Epsilon: 1}}, "momentum must be in the range [0, 1]. Received: momentum=2"},
+		{optim.Optimizer{Updater: optim.Adadelta{Rho: 0.9}}, "epsilon must be a positive number"},
+		{optim.Optimizer{Updater: optim.Adadelta{Rho: 1, Epsilon: 1}}, "rho must be in the range"},
+		{optim.Optimizer{Updater: optim.Adamax{}}, "epsilon must be a positive number"},
+		{optim.Optimizer{Updater: optim.Adamax{Beta1: 1, Epsilon: 1}}, "beta_1 must be in the range"},
+		{optim.Optimizer{Updater: optim.Nadam{Beta2: 1, Epsilon: 1}}, "beta_2 must be in the range"},
+		{optim.Optimizer{Updater: optim.Lion{Beta2: 0.9}}, "beta_1 must be in the range (0, 1]"},
+		{optim.Optimizer{Updater: optim.Lion{Beta1: 1, Beta2: 1}}, "beta_2 must be in the range"},
+		{optim.Optimizer{Updater: optim.FTRL{LearningRatePower: 0.1}}, "learning_rate_power must be a number of 0 or less. Received: learning_rate_power=0.1"},
+		{optim.Optimizer{Updater: optim.FTRL{L1: -1}}, "l1_regularization_strength must be"},
+		{optim.Optimizer{Updater: optim.FTRL{L2: -1}}, "l2_regularization_strength must be"},
+		{optim.Optimizer{Updater: optim.FTRL{L2Shrinkage: -1}}, "l2_shrinkage_regularization_strength must be"},
+		{optim.Optimizer{Updater: optim.FTRL{Beta: -1}}, "beta must be"},
+		{optim.Optimizer{Updater: optim.FTRL{InitialAccumulator: inf}}, "initial_accumulator_value must be"},
+		{optim.Optimizer{Updater: optim.ProximalSGD{L1: -1}}, "l1_regularization_strength must be"},
+		{optim.Optimizer{Updater: optim.ProximalAdagrad{L2: 1}}, "initial_accumulator_value must be a positive number"},
+		{optim.Optimizer{Updater: optim.ProximalAdagrad{InitialAccumulator: 1, L2: nan}}, "l2_regularization_strength must be"},
 		{optim.Optimizer{Rate: optim.Constant(-1)}, "learning_rate must be a number of 0 or more. Received: learning_rate=-1"},
 		{optim.Optimizer{Rate: optim.Constant(nan)}, "learning_rate must be"},
 		{optim.Optimizer{Rate: optim.CosineDecay{Initial: 1e39, DecaySteps: 1}}, "initial_learning_rate must be"},
@@ -254,7 +317,11 @@ func TestWithDefaults(t *testing.T) {
 func BenchmarkUpdate(b *testing.B) {
 	const n, width = 2048, 64
 	r := rand.New(rand.NewPCG(1, 1))
-	names := []string{"sgd", "momentum", "nesterov", "adagrad", "row-wise", "rmsprop", "adam", "amsgrad"}
+	names := []string{
+		"sgd", "momentum", "nesterov", "adagrad", "row-wise", "rmsprop", "adam", "amsgrad",
+		"rmsprop-momentum", "rmsprop-centered", "adadelta", "adamax", "nadam", "lion", "ftrl", "ftrl-penalties",
+		"proximal-sgd", "proximal-sgd-penalties", "proximal-adagrad", "proximal-adagrad-penalties",
+	}
 	for i, u := range allRules {
 		stride := rowWidth(u, width)
 		block := optim.Block{

@@ -116,11 +116,3 @@ func coastingSteps(momentum float64) int64 {
 	}
 	return stepsUntil(momentum, 0x1p-26*(1-momentum))
 }
-
-// momentumRate returns an error unless x is in [0, 1].
-func momentumRate(x float64) error {
-	if !(x >= 0 && x <= 1) {
-		return configError("momentum must be in the range [0, 1]. Received: momentum=%v", x)
-	}
-	return nil
-}

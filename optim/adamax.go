@@ -1,0 +1,116 @@
+package optim
+
+import "sync"
+
+// Adamax is Adam with the largest gradient, which decays, in the place of the
+// second moment (Kingma and Ba, 2015), in Keras' form; t is the step:
+//
+//	m += (g - m)·(1-Beta1)
+//	u  = max(Beta2·u, |g|)
+//	w -= lr·m / ((1-Beta1^t)·(u + Epsilon))
+type Adamax struct {
+	// Beta1 is how much of the mean gradient is kept in a step, in [0, 1).
+	// Keras' default, which [NewAdamax] fills in: 0.9.
+	Beta1 float64 `json:"beta_1"`
+	// Beta2 is how much of the largest gradient is kept in a step, in [0, 1).
+	// Keras' default, which [NewAdamax] fills in: 0.999.
+	Beta2 float64 `json:"beta_2"`
+	// Epsilon keeps the divisor from zero. Keras' default, which [NewAdamax]
+	// fills in: 1e-7.
+	Epsilon float64 `json:"epsilon"`
+}
+
+// NewAdamax returns Adamax with Keras' hyper-parameters.
+func NewAdamax() Adamax { return Adamax{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7} }
+
+// Name returns "Adamax".
+func (Adamax) Name() string { return "Adamax" }
+
+// Slots returns "momentum" (m) and "norm" (u), as Keras calls them.
+func (Adamax) Slots() []Slot { return []Slot{{Name: "momentum"}, {Name: "norm"}} }
+
+// numbers is what Slots comes to.
+func (Adamax) numbers(width int) int { return 2 * width }
+
+// Validate refuses hyper-parameters out of range.
+func (a Adamax) Validate() error {
+	return firstError(
+		decayRate("beta_1", a.Beta1),
+		decayRate("beta_2", a.Beta2),
+		positive("epsilon", a.Epsilon),
+	)
+}
+
+// adamaxStep is what a step needs to know beside the row.
+type adamaxStep struct{ lr, under float32 }
+
+// scalars returns what step t at a learning rate needs to know.
+func (a Adamax) scalars(t int64, lr float32) adamaxStep {
+	return adamaxStep{lr: lr, under: 1 - power32(a.Beta1, t)}
+}
+
+// Update takes one step on each row of b.
+func (a Adamax) Update(b Block) {
+	s := a.scalars(b.Step, b.LR)
+	for i := range b.Rows {
+		w, slots := b.row(i, 2*b.Width)
+		a.step(w, slots[:b.Width], slots[b.Width:], b.grad(i), s)
+	}
+}
+
+// step takes one step on one row; no gradient is a gradient of zeros.
+func (a Adamax) step(w, m, u, grad []float32, s adamaxStep) {
+	fresh, keep, eps := float32(1-a.Beta1), float32(a.Beta2), float32(a.Epsilon)
+	for j := range w {
+		g := at(grad, j)
+		m[j] += float32((g - m[j]) * fresh)
+		u[j] = max(float32(keep*u[j]), abs(g))
+		w[j] -= float32(s.lr*m[j]) / float32(s.under*(u[j]+eps))
+	}
+}
+
+// CatchUp brings rows to step b.Step, as [Adam.CatchUp] does. The steps fade by
+// Beta1/Beta2, or faster, a step.
+func (a Adamax) CatchUp(b Block, last []int64, rate Schedule) {
+	f := adamaxFaders.Get().(*fader[adamaxStep, adamaxFade])
+	f.catchUp(adamaxFade{a}, b, last, rate, 2*b.Width)
+	adamaxFaders.Put(f)
+}
+
+// moving returns how many steps after its last gradient a row still moves.
+func (a Adamax) moving(rate Schedule) int64 {
+	beta, shrink := adamaxFade{a}.beta()
+	n, _ := fadingSteps(beta, shrink, peakOf(rate))
+	return n
+}
+
+var adamaxFaders = sync.Pool{New: func() any { return new(fader[adamaxStep, adamaxFade]) }}
+
+// adamaxFade is Adamax without gradients.
+type adamaxFade struct{ Adamax }
+
+func (a adamaxFade) fade(row []float32, width int, steps []adamaxStep) {
+	for _, s := range steps {
+		a.step(row[:width], row[width:2*width], row[2*width:], nil, s)
+	}
+}
+
+func (a adamaxFade) beta() (beta, shrink float64) { return a.Beta1, a.Beta1 / a.Beta2 }
+
+// moves knows that the corrections to come are at most 1/(1-Beta1^next).
+func (a adamaxFade) moves(row []float32, width int, next int64, peak float64) bool {
+	w, m, u := row[:width], row[width:2*width], row[2*width:]
+	bound := float32(peak*0x1p26) / a.scalars(next, 0).under
+	eps := float32(a.Epsilon)
+	for j := range w {
+		if abs(m[j])*bound > abs(w[j])*(u[j]+eps) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a adamaxFade) rest(row []float32, width int, n int64) {
+	scaleBy(row[width:2*width], keptAfter(a.Beta1, n))
+	scaleBy(row[2*width:], power32(a.Beta2, n))
+}
