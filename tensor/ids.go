@@ -102,6 +102,8 @@ type IDs interface {
 	// appendSplits appends where each of the given number of bags begins, and
 	// the end. It seals the interface.
 	appendSplits(buf []int64, bags int) []int64
+	// clone does Clone.
+	clone() IDs
 }
 
 func weightsError(ids, weights int) error {
