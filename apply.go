@@ -228,6 +228,11 @@ func (g *Gradients) sum(w *applyTools, first int) int {
 func (g *Gradients) apply(w *applyTools, c *core) {
 	t, width := g.table, g.table.opt.Width
 	o := c.optimizer
+	if n := g.step.Batches; n > 1 {
+		for i := range w.grads {
+			w.grads[i] /= float32(n)
+		}
+	}
 	if o != nil {
 		o.Clip.Rows(w.grads, width)
 	}
@@ -250,7 +255,7 @@ func (g *Gradients) apply(w *applyTools, c *core) {
 	}
 	o.Update(optim.Block{
 		Data: c.slab.Data(), Stride: c.layout.stride, Width: width,
-		Rows: w.rows, Grads: w.grads, Step: now, LR: o.Rate.At(now),
+		Rows: w.rows, Grads: w.grads, Step: now, LR: o.LearningRate(now),
 	})
 	if t.opt.MaxNorm > 0 {
 		for _, r := range w.rows {

@@ -153,6 +153,10 @@ type Step struct {
 	// clips by the norm of all its gradients together. Default 0: the clipping
 	// by global norm of the table's own optimizer, over this table alone.
 	Scale float32
+	// Batches is the number of batches whose gradients were collected, if their
+	// mean is to be taken: the gradient of a row is divided by it, before
+	// clipping. Default 0: 1.
+	Batches int
 }
 
 // Apply updates the rows that the collected lookups name, once a distinct row,
@@ -243,6 +247,9 @@ func (g *Gradients) ready(s *Step) (*optim.Optimizer, error) {
 	}
 	if s.Number < 1 || s.Number > maxStep {
 		return nil, fmt.Errorf("%w: steps count from 1 to %d, got %d", ErrOptions, int64(maxStep), s.Number)
+	}
+	if s.Batches < 0 {
+		return nil, fmt.Errorf("%w: Batches of a step must not be negative. Received: Batches=%d", ErrOptions, s.Batches)
 	}
 	if s.Scale-s.Scale != 0 {
 		return nil, fmt.Errorf("%w: the scale of step %d is %v", ErrNotFinite, s.Number, s.Scale)

@@ -194,6 +194,13 @@ def keras_cases():
         yield keras_case(name, make(), 3, True, seed)
         if keras_moves_absent_rows(make()):
             yield keras_case(name, make(), 3, False, seed)
+    accumulating = [
+        ("accumulated sgd", lambda: o.SGD(exponential(), gradient_accumulation_steps=2)),
+        ("accumulated adam", lambda: o.Adam(cosine(), weight_decay=0.1, gradient_accumulation_steps=3)),
+        ("accumulated and clipped", lambda: o.RMSprop(inverse(), momentum=0.5, clipnorm=0.3, gradient_accumulation_steps=4)),
+    ]
+    for seed, (name, make) in enumerate(accumulating, 150):
+        yield keras_case(name, make(), 3, False, seed)
 
 
 # tf_keras legacy: truly sparse, with its own summing of equal ids.

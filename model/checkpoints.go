@@ -97,7 +97,8 @@ func (s *Saved) Config(into any) error {
 // Verify reads every file and compares it with the checksum in the manifest.
 func (s *Saved) Verify(ctx context.Context) error { return s.c.Verify(ctx) }
 
-// Save writes a checkpoint of the model between two steps: tables, dense
+// Save writes a checkpoint of the model between two updates, else it is ErrBusy
+// (see optim.Optimizer.AccumulationSteps): tables, dense
 // weights, the optimizer's state and steps, the place in the data, half-filled
 // metrics, the history and the state of the last Fit's callbacks. config is
 // anything that encoding/json takes, to build the model from again; nil for
@@ -111,6 +112,9 @@ func (m *Model) Save(ctx context.Context, to *Checkpoints, config any) error {
 	}
 	m.training.Lock()
 	defer m.training.Unlock()
+	if err := m.settled(); err != nil {
+		return err
+	}
 	d := m.describe()
 	if config != nil {
 		var err error

@@ -83,15 +83,16 @@ type compiled struct {
 	base      optim.Schedule   // of optimizer, before its rate was set by hand
 	rates     *rateChanges     // that were set by hand; nil: none
 	programs  map[variant]*layer.Program
-	stage     *layer.HostStage
-	vars      []*layer.Variable // dense weights, as programs have them
-	rows      []*denseRow       // the trained ones, by index in vars; else nil
+	stages    []*layer.HostStage // one for each batch of an update
+	vars      []*layer.Variable  // dense weights, as programs have them
+	rows      []*denseRow        // the trained ones, by index in vars; else nil
 	tables    []*trainedTable
 	gradients map[*rowan.Table]*rowan.Gradients // those of tables
 	trainable []bool                            // of each of Model.Weights
 	layers    []*layer.Base                     // and those inside them
 	free      []bool                            // of each of layers: whether it is not frozen
 	step      int64                             // number of the optimizer's last step
+	waiting   window
 }
 
 // variant is a way of lowering the model.
@@ -117,7 +118,7 @@ func (m *Model) Compile(o CompileOptions) (err error) {
 	}
 	c := &compiled{objects: m.plan.MetricObjects(),
 		given: o.Optimizer, programs: make(map[variant]*layer.Program),
-		stage: m.plan.NewHostStage(), vars: layer.DenseVariables(m.plan.Variables())}
+		vars: layer.DenseVariables(m.plan.Variables())}
 	if c.optimizer, err = o.optimizer(); err != nil {
 		return err
 	}
@@ -137,6 +138,9 @@ func (m *Model) Compile(o CompileOptions) (err error) {
 	}
 	if old != nil {
 		c.step, c.optimizer = old.step, old.optimizer
+	}
+	for range max(1, c.optimizer.AccumulationSteps) {
+		c.stages = append(c.stages, m.plan.NewHostStage())
 	}
 	c.rows = c.makeRows(o, old)
 	if c.tables, err = m.equip(o, c.optimizer); err != nil {
@@ -273,6 +277,10 @@ func (m *Model) equip(o CompileOptions, standard *optim.Optimizer) ([]*trainedTa
 			if err := m.give(t, want); err != nil {
 				return nil, err
 			}
+		}
+		if o := t.Options().Optimizer; o != nil && max(1, o.AccumulationSteps) != max(1, standard.AccumulationSteps) {
+			return nil, fmt.Errorf("%w: table %q: its optimizer makes an update of %d batches, the model's of %d: give both the same AccumulationSteps",
+				ErrArgument, t.Name(), max(1, o.AccumulationSteps), max(1, standard.AccumulationSteps))
 		}
 		all = append(all, &trainedTable{table: t, gradients: t.NewGradients(), joint: joint})
 	}

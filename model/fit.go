@@ -38,9 +38,9 @@ type FitOptions struct {
 // Fit trains the model on a source, epoch after epoch. It returns the history
 // up to where it got, also with an error.
 //
-// When ctx ends, the step under way is finished and the error wraps
-// context.Canceled (or what else ended ctx): the model can be saved, and Fit
-// called again with Resume. After any other error of a step the weights are
+// When ctx ends, the step under way is finished (with gradients accumulated: the
+// batches of the update under way) and the error wraps context.Canceled (or what
+// else ended ctx): the model can be saved, and Fit called again with Resume. After any other error of a step the weights are
 // those of the step before.
 func (m *Model) Fit(ctx context.Context, s Source, o FitOptions) (History, error) {
 	f, err := m.start(s, o)
@@ -189,13 +189,23 @@ func (f *fit) tell(e *Event, call func(Callback) error) error {
 // batches trains on the batches from a cursor to the end of the epoch, or until
 // a callback stops.
 func (f *fit) batches(ctx context.Context, from dataset.Cursor) (stopped bool, err error) {
-	for b, err := range f.source.Batches(ctx, from) {
+	reading := ctx
+	if f.m.accumulates() {
+		reading = context.WithoutCancel(ctx) // batch looks at ctx, between updates
+	}
+	for b, err := range f.source.Batches(reading, from) {
 		if err == nil {
 			stopped, err = f.batch(ctx, b)
 		}
-		if err != nil || stopped {
+		if err != nil {
 			return stopped, err
 		}
+		if stopped {
+			break
+		}
+	}
+	if err := f.m.finishUpdate(context.WithoutCancel(ctx)); err != nil || stopped {
+		return stopped, err
 	}
 	return false, ctx.Err()
 }
@@ -212,7 +222,7 @@ func (f *fit) batch(ctx context.Context, b *Batch) (stopped bool, err error) {
 	if err := f.tell(e, func(c Callback) error { return c.OnBatchEnd(ctx, e) }); err != nil {
 		return false, err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil && f.m.Waiting() == 0 {
 		return false, fmt.Errorf("model: training stopped after step %d: %w", e.Step, err)
 	}
 	return e.stop, nil
@@ -222,6 +232,9 @@ func (f *fit) batch(ctx context.Context, b *Batch) (stopped bool, err error) {
 func (m *Model) fitBatch(ctx context.Context, b *Batch) error {
 	m.training.Lock()
 	defer m.training.Unlock()
+	if m.waiting() > 0 {
+		ctx = context.WithoutCancel(ctx)
+	}
 	t, err := m.train(ctx, b, true)
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ func (m *Model) LearningRate() (float32, error) {
 	if err != nil {
 		return 0, err
 	}
-	return c.optimizer.Rate.At(c.step + 1), nil
+	return c.optimizer.LearningRate(c.step + 1), nil
 }
 
 // SetLearningRate sets the rate of the model's optimizer from the next step on,
@@ -54,18 +54,19 @@ func (m *Model) SetLearningRate(rate float32) error {
 		next.Dense = c.rates.Dense
 		maps.Copy(next.Tables, c.rates.Tables)
 	}
-	next.Dense = change(next.Dense, c.step, rate)
+	next.Dense = c.change(next.Dense, c.step, rate)
 	for _, t := range c.tables {
 		if t.joint {
-			next.Tables[t.table.Name()] = change(next.Tables[t.table.Name()], t.table.Step(), rate)
+			next.Tables[t.table.Name()] = c.change(next.Tables[t.table.Name()], t.table.Step(), rate)
 		}
 	}
 	return c.setRates(next)
 }
 
-// change sets the rate of the steps behind one.
-func change(c []optim.Change, step int64, rate float32) []optim.Change {
-	return optim.Changed{Changes: c}.With(step+1, rate).Changes
+// change sets the rate of the updates behind one. Schedules count batches.
+func (c *compiled) change(to []optim.Change, update int64, rate float32) []optim.Change {
+	batch := update * int64(len(c.stages))
+	return optim.Changed{Changes: to}.With(batch+1, rate).Changes
 }
 
 // setRates puts rates in force.

@@ -23,21 +23,32 @@ const trainExamples = 150 // 10 batches, the last of 6
 func whole(t testing.TB) map[string]string {
 	t.Helper()
 	m := compileHybrid(t, 5)
-	h := must[History](t)(m.Fit(t.Context(), likes(t, trainExamples, 1), training(t)))
+	all, h := wholeOf(t, m)
 	if len(h) != 5 || m.Step() != 20 {
 		t.Fatalf("trained %d epochs and kept step %d, want 5 and 20: %v", len(h), m.Step(), h)
 	}
+	return all
+}
+
+func wholeOf(t testing.TB, m *Model) (map[string]string, History) {
+	t.Helper()
+	h := must[History](t)(m.Fit(t.Context(), likes(t, trainExamples, 1), training(t)))
 	fsys, c := memory(t)
 	check(t, m.Save(t.Context(), c, map[string]int{"width": 8}))
-	return files(t, fsys, c)
+	return files(t, fsys, c), h
 }
 
 // interrupted trains, stops after some steps, and goes on in a new model each time.
 func interrupted(t testing.TB, stops ...int64) map[string]string {
 	t.Helper()
+	return interruptedOf(t, func() *Model { return compileHybrid(t, 5) }, stops...)
+}
+
+func interruptedOf(t testing.TB, compile func() *Model, stops ...int64) map[string]string {
+	t.Helper()
 	fsys, c := memory(t)
 	for i := 0; ; i++ {
-		m := compileHybrid(t, 5)
+		m := compile()
 		if i > 0 {
 			check(t, m.Load(t.Context(), must[*Saved](t)(c.Latest())))
 		}

@@ -14,8 +14,9 @@ type Checkpoint struct {
 	To *Checkpoints
 	// Config is passed to Model.Save. Default: none.
 	Config any
-	// EverySteps saves when the number of the step is a multiple of it.
-	// Default 0: never within an epoch.
+	// EverySteps saves when the number of the step is a multiple of it, or with
+	// the next update, where gradients are accumulated. Default 0: never within
+	// an epoch.
 	EverySteps int64
 	// EveryEpochs saves after that many epochs. Default 0: every epoch, unless EverySteps is set.
 	EveryEpochs int
@@ -23,6 +24,7 @@ type Checkpoint struct {
 	Keep int
 
 	saved place
+	due   bool // since a step that was no update
 }
 
 // place is where training stands. A model that has not moved on is not saved
@@ -43,7 +45,10 @@ func (m *Model) place() place {
 
 // OnBatchEnd implements [Callback].
 func (c *Checkpoint) OnBatchEnd(ctx context.Context, e *Event) error {
-	if c.EverySteps <= 0 || e.Step%c.EverySteps != 0 {
+	if c.EverySteps <= 0 || e.Step%c.EverySteps != 0 && !c.due {
+		return nil
+	}
+	if c.due = e.Model.Waiting() > 0; c.due {
 		return nil
 	}
 	return c.save(ctx, e)
@@ -68,7 +73,7 @@ func (c *Checkpoint) OnTrainEnd(ctx context.Context, e *Event) error {
 		return nil
 	}
 	err := c.save(ctx, e)
-	c.saved = place{} // the next training saves anew
+	c.saved, c.due = place{}, false // the next training saves anew
 	return err
 }
 

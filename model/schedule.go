@@ -197,5 +197,5 @@ func (m *Model) lastRate() float32 {
 	m.training.Lock()
 	defer m.training.Unlock()
 	c := m.compiled
-	return c.optimizer.Rate.At(max(1, c.step))
+	return c.optimizer.LearningRate(max(1, c.step))
 }

@@ -138,6 +138,7 @@ func (m *Model) readWeights(ctx context.Context, d *meta, open func(string) (io.
 	if m.compiled == nil {
 		return nil
 	}
+	m.compiled.forget()
 	m.compiled.step = d.OptimizerStep
 	return m.compiled.setRates(d.Rates)
 }

@@ -19,8 +19,10 @@ type trained struct {
 	n       int
 }
 
-// TrainOnBatch makes one step and returns the loss of the batch. It does not
-// touch metrics, history or the place in the data. A loss or gradient that is
+// TrainOnBatch makes one step and returns the loss of the batch: an update of
+// the weights, or with an optimizer that accumulates gradients every
+// AccumulationSteps-th time (see Waiting). It does not touch metrics, history or
+// the place in the data. A loss or gradient that is
 // not finite is rowan.ErrNotFinite, and changes nothing. The step is finished
 // even if ctx ends meanwhile.
 func (m *Model) TrainOnBatch(ctx context.Context, b *Batch) (float64, error) {
@@ -64,29 +66,30 @@ func (m *Model) try(ctx context.Context, c *compiled, b *Batch, measure bool) (*
 	if err := c.finite(t.results); err != nil {
 		return nil, err
 	}
-	defer c.forget()
-	if err := c.stage.Backward(t.results, c.gradients); err != nil {
-		return nil, err
-	}
-	scale, err := c.clip(ctx, t.results)
+	stage := c.stages[c.waiting.batches]
+	u, err := c.collect(ctx, t.results)
 	if err != nil {
 		return nil, err
 	}
 	if measure {
 		if err := c.measure(t, labels, b.Weights); err != nil {
+			c.forget()
 			return nil, err
 		}
 	}
 	m.weights.Lock()
 	defer m.weights.Unlock()
-	if err := c.stage.Learn(); err != nil {
+	if err := stage.Learn(); err != nil {
+		c.forget()
 		return nil, err
 	}
-	if err := c.apply(ctx, scale); err != nil {
-		return nil, err
+	c.assign(t.results)
+	if u != nil {
+		defer c.forget()
+		if err := c.apply(ctx, u); err != nil {
+			return nil, err
+		}
 	}
-	c.update(t.results, scale)
-	c.step++
 	m.step++
 	return t, nil
 }
@@ -121,7 +124,7 @@ func (m *Model) compute(ctx context.Context, c *compiled, b *Batch) (*trained, [
 	if err != nil {
 		return nil, nil, err
 	}
-	arrays, err := c.stage.Lookup(ctx, true, in...)
+	arrays, err := c.lookup(ctx, in)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -166,20 +169,13 @@ func (c *compiled) culprit(r *dense.Results) string {
 
 func isFinite(x float32) bool { return x-x == 0 }
 
-// forget empties the tables' gradients.
-func (c *compiled) forget() {
-	for _, t := range c.tables {
-		t.gradients.Reset()
-	}
-}
-
 // clip clips the gradients of dense weights, and returns the factor by which
 // those of all weights and tables together are to be scaled.
-func (c *compiled) clip(ctx context.Context, r *dense.Results) (float32, error) {
+func (c *compiled) clip(ctx context.Context, u *update) (float32, error) {
 	o := c.optimizer.Clip
 	sum := 0.0
 	for i, d := range c.rows {
-		if g := r.Gradients[i]; d != nil && g != nil {
+		if g := u.gradients[i]; d != nil && g != nil {
 			o.Weight(g)
 			if o.GlobalNorm > 0 {
 				sum += optim.SumSquares(g, len(g))
@@ -193,7 +189,7 @@ func (c *compiled) clip(ctx context.Context, r *dense.Results) (float32, error) 
 		if !t.joint {
 			continue
 		}
-		s, err := t.gradients.SumSquares(ctx, rowan.Step{Number: t.table.Step() + 1})
+		s, err := t.gradients.SumSquares(ctx, rowan.Step{Number: t.table.Step() + 1, Batches: u.batches})
 		if err != nil {
 			return 0, err
 		}
@@ -205,15 +201,31 @@ func (c *compiled) clip(ctx context.Context, r *dense.Results) (float32, error) 
 	return o.GlobalScale(sum), nil
 }
 
-// apply updates all tables at once, those without gradients too: it moves
+// apply makes an update of all tables and dense weights.
+func (c *compiled) apply(ctx context.Context, u *update) error {
+	if err := c.applyTables(ctx, u); err != nil {
+		return err
+	}
+	lr := c.optimizer.LearningRate(c.step + 1)
+	for i, d := range c.rows {
+		if g := u.gradients[i]; d != nil && g != nil {
+			optim.Scale(g, u.scale)
+			d.update(lr, g, c.step+1)
+		}
+	}
+	c.step++
+	return nil
+}
+
+// applyTables updates all tables at once, those without gradients too: it moves
 // their steps on. A table that fails, because it is full, does not stop the rest.
-func (c *compiled) apply(ctx context.Context, scale float32) error {
+func (c *compiled) applyTables(ctx context.Context, u *update) error {
 	errs := make([]error, len(c.tables))
 	var wait sync.WaitGroup
 	for i, t := range c.tables {
-		s := rowan.Step{Number: t.table.Step() + 1}
+		s := rowan.Step{Number: t.table.Step() + 1, Batches: u.batches}
 		if t.joint {
-			s.Scale = scale
+			s.Scale = u.scale
 		}
 		if i == len(c.tables)-1 { // on this goroutine
 			errs[i] = t.table.Apply(ctx, t.gradients, s)
@@ -230,15 +242,11 @@ func (c *compiled) apply(ctx context.Context, scale float32) error {
 	return nil
 }
 
-// update makes the step of the dense weights.
-func (c *compiled) update(r *dense.Results, scale float32) {
+// assign gives dense weights the values that a batch computed for them.
+func (c *compiled) assign(r *dense.Results) {
 	for i, v := range c.vars {
 		if u := r.Updates[i]; u != nil {
 			copy(v.Value(), u)
-		}
-		if d, g := c.rows[i], r.Gradients[i]; d != nil && g != nil {
-			optim.Scale(g, scale)
-			d.update(c.optimizer.Rate.At(c.step+1), g, c.step+1)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func (o *Optimizer) CatchUp(b Block, last []int64) {
 	rule, catches := o.Updater.(CatchUpper)
 	if !o.surrounds() {
 		if catches {
-			rule.CatchUp(b, last, o.Rate)
+			rule.CatchUp(b, last, o.schedule())
 		}
 		return
 	}
@@ -57,7 +57,7 @@ func (o *Optimizer) CatchUp(b Block, last []int64) {
 	a.Optimizer, a.last = o, append(a.last[:0], last[:len(b.Rows)]...)
 	a.walk(b)
 	if catches {
-		rule.CatchUp(b, a.last, o.Rate)
+		rule.CatchUp(b, a.last, o.schedule())
 	}
 	a.rest(b)
 	a.Optimizer = nil
@@ -79,7 +79,7 @@ func (a *absence) walk(b Block) {
 	steps := int64(0)
 	switch rule := a.Updater.(type) {
 	case resting:
-		steps = rule.moving(a.Rate)
+		steps = rule.moving(a.schedule())
 	case CatchUpper:
 		steps = math.MaxInt64
 	}
@@ -90,7 +90,7 @@ func (a *absence) walk(b Block) {
 			a.last[i]++
 			t := a.last[i]
 			a.Update(Block{Data: b.Data, Stride: b.Stride, Width: b.Width,
-				Rows: b.Rows[i : i+1], Grads: a.zeros, Step: t, LR: a.Rate.At(t)})
+				Rows: b.Rows[i : i+1], Grads: a.zeros, Step: t, LR: a.LearningRate(t)})
 		}
 	}
 }
@@ -107,7 +107,7 @@ func (a *absence) rest(b Block) {
 		}
 		m.apply(w, row[at:at+b.Width])
 	}
-	if _, constant := a.Rate.(Constant); constant || a.WeightDecay == 0 {
+	if constant(a.Rate) || a.WeightDecay == 0 {
 		for i := range b.Rows {
 			if a.last[i] < b.Step {
 				apply(i, a.steps(a.last[i]+1, b.Step))
@@ -137,7 +137,7 @@ func (a *absence) keptBy(t int64) float64 {
 	if a.WeightDecay == 0 {
 		return 1
 	}
-	return 1 - float64(float64(float32(a.WeightDecay))*float64(a.Rate.At(t)))
+	return 1 - float64(float64(float32(a.WeightDecay))*float64(a.LearningRate(t)))
 }
 
 // steps is what the steps from first to last do, where the learning rate is

@@ -49,6 +49,29 @@ func surrounded(rate optim.Schedule) []*optim.Optimizer {
 	return all
 }
 
+// TestCatchUpOfAccumulatedUpdates checks that absent rows have the rates of the
+// updates, which are those of every third batch.
+func TestCatchUpOfAccumulatedUpdates(t *testing.T) {
+	const width = 5
+	r := rand.New(rand.NewPCG(12, 12))
+	for _, rate := range rates {
+		for _, o := range surrounded(rate) {
+			o.AccumulationSteps = 3
+			row := surroundedRow(o, width, r)
+			want, got := slices.Clone(row), slices.Clone(row)
+			zeros := make([]float32, width)
+			for update := int64(5); update <= 60; update++ {
+				o.Update(optim.Block{
+					Data: want, Stride: len(row), Width: width, Rows: []uint32{0},
+					Grads: zeros, Step: update, LR: rate.At(3 * update),
+				})
+			}
+			catchAll(o, got, width, 4, 60)
+			compareRows(t, o, row, got, want, width, 56)
+		}
+	}
+}
+
 // ownRule stands for a rule of another package that moves rows without gradients, and
 // says nothing more about it.
 type ownRule struct{}

@@ -144,12 +144,13 @@ type ours struct {
 	UseEMA      bool            `json:"use_ema,omitempty"`
 	EMAMomentum *float64        `json:"ema_momentum,omitempty"`
 	EMAOver     int64           `json:"ema_overwrite_frequency,omitempty"`
+	Accumulate  int             `json:"gradient_accumulation_steps,omitempty"`
 	Exact       bool            `json:"exact,omitempty"`
 }
 
 // describe returns the keys of o.
 func describe(o *Optimizer) ours {
-	rest := ours{Value: o.Clip.Value, Norm: o.Clip.Norm, GlobalNorm: o.Clip.GlobalNorm, Exact: o.Exact}
+	rest := ours{Value: o.Clip.Value, Norm: o.Clip.Norm, GlobalNorm: o.Clip.GlobalNorm, Accumulate: o.AccumulationSteps, Exact: o.Exact}
 	if o.WeightDecay != 0 {
 		rest.WeightDecay = &o.WeightDecay
 	}
@@ -162,7 +163,7 @@ func describe(o *Optimizer) ours {
 // apply sets what the keys say of o. The momentum of an average that is not
 // used does not count.
 func (r ours) apply(o *Optimizer) {
-	o.Clip, o.Exact = Clip{r.Value, r.Norm, r.GlobalNorm}, r.Exact
+	o.Clip, o.AccumulationSteps, o.Exact = Clip{r.Value, r.Norm, r.GlobalNorm}, r.Accumulate, r.Exact
 	if r.WeightDecay != nil {
 		o.WeightDecay = *r.WeightDecay
 	}
@@ -181,7 +182,7 @@ func (r ours) apply(o *Optimizer) {
 // value any is for what has no effect at all.
 var neutral = map[string]any{
 	"name": "any", "jit_compile": "any", "is_legacy_optimizer": "any",
-	"decay": 0.0, "loss_scale_factor": 1.0, "gradient_accumulation_steps": nil,
+	"decay": 0.0, "loss_scale_factor": 1.0,
 }
 
 // Config returns o, with its defaults filled in, as Keras would describe it.

@@ -111,6 +111,7 @@ func TestConfigComesBack(t *testing.T) {
 				o.WeightDecay = 0.02
 			}
 			o.EMA = averages[(i+j)%3]
+			o.AccumulationSteps = []int{0, 2, 0, 5}[(i+j)%4]
 			checkComesBack(t, o)
 		}
 	}
@@ -152,6 +153,8 @@ func TestKerasConfigs(t *testing.T) {
 			optim.Optimizer{Updater: optim.NewAdam(), Rate: optim.Constant(0.001), WeightDecay: 0.1}},
 		{`{"class_name": "SGD", "config": {"use_ema": true, "ema_momentum": null, "ema_overwrite_frequency": null, "weight_decay": 0.1}}`,
 			optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(0.01), WeightDecay: 0.1, EMA: &optim.EMA{Momentum: 0.99}}},
+		{`{"class_name": "SGD", "config": {"gradient_accumulation_steps": 4}}`,
+			optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(0.01), AccumulationSteps: 4}},
 		{`{"class_name": "SGD", "config": {"use_ema": true, "ema_momentum": 0.5, "ema_overwrite_frequency": 10}}`,
 			optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(0.01), EMA: &optim.EMA{Momentum: 0.5, OverwriteEvery: 10}}},
 		{`{"class_name": "SGD", "config": {"use_ema": false, "ema_momentum": 0.5, "ema_overwrite_frequency": 10}}`,
@@ -206,6 +209,7 @@ func TestBadConfigs(t *testing.T) {
 		{"SGD", map[string]any{"weight_decay": -0.1}, "weight_decay must be"},
 		{"SGD", map[string]any{"use_ema": true, "ema_momentum": 2}, "ema_momentum must be"},
 		{"SGD", map[string]any{"use_ema": true, "ema_overwrite_frequency": -2}, "ema_overwrite_frequency must be"},
+		{"SGD", map[string]any{"gradient_accumulation_steps": 1}, "gradient_accumulation_steps must be"},
 		{"Adagrad", map[string]any{"momentum": 0.5}, `Adagrad: unknown argument "momentum"`},
 		{"SGD", map[string]any{"clipnorm": -1}, "clipnorm must be"},
 		{"SGD", map[string]any{"clipnorm": "a"}, "clipnorm"},

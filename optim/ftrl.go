@@ -166,11 +166,10 @@ func (f FTRL) CatchUp(b Block, last []int64, rate Schedule) {
 		if gap <= 0 || f.untouched(acc, z) {
 			continue
 		}
-		_, constant := rate.(Constant)
 		switch {
 		case f.L2Shrinkage == 0:
 			f.weigh(w, acc, z, last[i], b.Step, rate)
-		case constant:
+		case constant(rate):
 			s := f.scalars(rate.At(b.Step))
 			s.shrinkBy(w, acc, z, gap)
 		default:

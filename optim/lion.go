@@ -143,8 +143,8 @@ func (s *rateSum) begin(rate Schedule, first int64) {
 
 // of returns the sum of the rates of n steps.
 func (s *rateSum) of(n int64) float64 {
-	if c, ok := s.rate.(Constant); ok {
-		return float64(c) * float64(n)
+	if constant(s.rate) {
+		return float64(s.rate.At(s.first)) * float64(n)
 	}
 	if missing := n + 1 - int64(len(s.sums)); missing > 0 {
 		s.sums = slices.Grow(s.sums, int(missing))

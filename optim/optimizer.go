@@ -22,6 +22,17 @@ type Optimizer struct {
 	// EMA averages the weights over the steps, beside the rows. Default nil: it
 	// does not.
 	EMA *EMA
+	// AccumulationSteps makes one update of the gradients of that many batches, 2
+	// or more, as Keras' gradient_accumulation_steps: of their mean, which is what
+	// Clip bounds. A row that none of the batches names is absent from the update,
+	// and one that some name is updated once. Rules, averages and OverwriteEvery
+	// count updates; Rate counts batches, AccumulationSteps to each update, and an
+	// update has the rate of its last.
+	// (Keras takes the weights into their averages after each batch, which makes
+	// the averages follow faster.) It is the model that accumulates; who updates
+	// a table by hand collects the gradients of all batches and says how many
+	// they are, in rowan.Step. Default 0: each batch is an update.
+	AccumulationSteps int
 	// Exact brings a row that was absent from some steps to where the dense
 	// form of the rule would have it, whenever it is read, updated or exported.
 	// Default: such a row stays as it was ("lazy"). It makes no difference where
@@ -118,6 +129,9 @@ func (o *Optimizer) Validate() error {
 		if err := full.EMA.Validate(); err != nil {
 			return err
 		}
+	}
+	if n := full.AccumulationSteps; n < 0 || n == 1 {
+		return configError("gradient_accumulation_steps must be an integer of 2 or more, or 0 for none. Received: gradient_accumulation_steps=%d", n)
 	}
 	return notNegative("weight_decay", full.WeightDecay)
 }

@@ -76,7 +76,7 @@ func (p ProximalSGD) CatchUp(b Block, last []int64, rate Schedule) {
 			w[j] = pulled(x, m)
 		}
 	}
-	if _, constant := rate.(Constant); !constant {
+	if !constant(rate) {
 		g.each(last[:len(b.Rows)], b.Step, one, apply)
 		return
 	}
@@ -159,14 +159,13 @@ func (p ProximalAdagrad) CatchUp(b Block, last []int64, rate Schedule) {
 	if p.L1 == 0 && p.L2 == 0 {
 		return
 	}
-	_, constant := rate.(Constant)
 	for i := range b.Rows {
 		gap := b.Step - last[i]
 		if gap <= 0 {
 			continue
 		}
 		w, acc := b.row(i, b.Width)
-		if !constant {
+		if !constant(rate) {
 			p.walk(w, acc, last[i], b.Step, rate)
 			continue
 		}

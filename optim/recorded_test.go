@@ -70,13 +70,21 @@ func replay(t *testing.T, c recordedCase) {
 	}
 	o.Exact = c.Absent == "dense"
 	table, largest := newTable(o, c.Width, c.Weights), 0.0
+	every := max(1, o.AccumulationSteps)
+	var ids []uint32
+	var grads []float32
 	for i, s := range c.Steps {
 		step := int64(i + 1)
 		if rate := o.Rate.At(step); !near(float64(rate), float64(s.Rate), 1e-6, 0) {
 			t.Errorf("step %d: learning rate %v, want %v", step, rate, s.Rate)
 		}
-		table.apply(step, s.IDs, s.Grads)
-		weights, state := table.read(step)
+		ids, grads = append(ids, s.IDs...), append(grads, s.Grads...)
+		update := step / int64(every)
+		if (i+1)%every == 0 {
+			table.apply(update, ids, grads)
+			ids, grads = ids[:0], grads[:0]
+		}
+		weights, state := table.read(update)
 		// A step moves a weight by about the learning rate, and each has an
 		// error of rounding in proportion. That is no small part of a weight
 		// that came near zero: hence an absolute floor, by the largest rate so far.
@@ -164,12 +172,17 @@ func (t *table) apply(step int64, ids []uint32, grads []float32) {
 			sums[at*t.width+j] += grads[i*t.width+j]
 		}
 	}
+	if n := t.AccumulationSteps; n > 1 {
+		for i := range sums {
+			sums[i] /= float32(n)
+		}
+	}
 	t.Clip.Rows(sums, t.width)
 	optim.Scale(sums, t.Clip.GlobalScale(optim.SumSquares(sums, t.width)))
 	t.catchUp(t.data, rows, step-1)
 	t.Update(optim.Block{
 		Data: t.data, Stride: t.stride, Width: t.width,
-		Rows: rows, Grads: sums, Step: step, LR: t.Rate.At(step),
+		Rows: rows, Grads: sums, Step: step, LR: t.LearningRate(step),
 	})
 	for _, r := range rows {
 		t.last[r] = step

@@ -239,6 +239,7 @@ func TestValidate(t *testing.T) {
 		{optim.Optimizer{Updater: optim.Adam{Beta1: -0.1, Epsilon: 1}}, "beta_1 must be in the range"},
 		{optim.Optimizer{Updater: optim.Adam{Beta2: 0.99999999999, Epsilon: 1}}, "beta_2 must be in the range"},
 		{optim.Optimizer{WeightDecay: -1}, "weight_decay must be a number of 0 or more. Received: weight_decay=-1"},
+		{optim.Optimizer{AccumulationSteps: 1}, "gradient_accumulation_steps must be an integer of 2 or more, or 0 for none. Received: gradient_accumulation_steps=1"},
 		{optim.Optimizer{EMA: &optim.EMA{Momentum: 1.1}}, "ema_momentum must be in the range [0, 1]. Received: ema_momentum=1.1"},
 		{optim.Optimizer{EMA: &optim.EMA{Momentum: nan}}, "ema_momentum must be"},
 		{optim.Optimizer{EMA: &optim.EMA{OverwriteEvery: -1}}, "ema_overwrite_frequency must be an integer of 1 or more, or 0 for never. Received: ema_overwrite_frequency=-1"},
