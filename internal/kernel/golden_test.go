@@ -44,6 +44,20 @@ func TestBitsAreTheSameOnEveryMachine(t *testing.T) {
 			{"row-wise adagrad", 0xf7b21b8, goldenUpdate(rules[2])},
 			{"adam", 0xcb5864cb, goldenUpdate(rules[3])},
 			{"adam decay", 0x87670303, goldenDecay},
+			{"momentum", 0xa51920ea, goldenUpdate(rules[4])},
+			{"nesterov", 0xbc88f1c7, goldenUpdate(rules[5])},
+			{"rmsprop", 0x23d8df86, goldenUpdate(rules[6])},
+			{"rmsprop momentum", 0x995f0487, goldenUpdate(rules[7])},
+			{"rmsprop centered", 0x2262a928, goldenUpdate(rules[8])},
+			{"rmsprop both", 0x7929fef, goldenUpdate(rules[9])},
+			{"adadelta", 0x561fb28a, goldenUpdate(rules[10])},
+			{"amsgrad", 0xb7bccffb, goldenUpdate(rules[11])},
+			{"adamax", 0x87aadb7c, goldenUpdate(rules[12])},
+			{"nadam", 0xaaeff42d, goldenUpdate(rules[13])},
+			{"lion", 0xced4d3b9, goldenUpdate(rules[14])},
+			{"ftrl", 0x58aa8788, goldenUpdate(rules[15])},
+			{"proximal sgd", 0x74ca06cf, goldenUpdate(rules[16])},
+			{"proximal adagrad", 0x4243c522, goldenUpdate(rules[17])},
 		} {
 			if got := checksum(c.run(newRand(3))); got != c.want {
 				t.Errorf("%s: checksum %#x, want %#x", c.name, got, c.want)

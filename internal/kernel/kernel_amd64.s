@@ -4836,6 +4836,1945 @@ done:
 	VZEROUPPER
 	RET
 
+// func momentumRowsAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, momentum float32)
+// Requires: AVX, CMOV, MMX+
+TEXT ·momentumRowsAVX2(SB), $0-96
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS momentum+92(FP), Y1
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y2
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	XORQ       R13, R13
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R13*1), Y3
+	VMOVUPS (SI)(R13*1), Y4
+	VMOVUPS (R12)(R13*1), Y5
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y5, Y5
+	VSUBPS  Y3, Y5, Y5
+	VMOVUPS Y5, (R12)(R13*1)
+	VADDPS  Y5, Y4, Y4
+	VMOVUPS Y4, (SI)(R13*1)
+	ADDQ    $0x20, R13
+	CMPQ    R13, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R13*1), Y2, Y3
+	VMASKMOVPS (SI)(R13*1), Y2, Y4
+	VMASKMOVPS (R12)(R13*1), Y2, Y5
+	VMULPS     Y0, Y3, Y3
+	VMULPS     Y1, Y5, Y5
+	VSUBPS     Y3, Y5, Y5
+	VMASKMOVPS Y5, Y2, (R12)(R13*1)
+	VADDPS     Y5, Y4, Y4
+	VMASKMOVPS Y4, Y2, (SI)(R13*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func nesterovAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, momentum float32)
+// Requires: AVX, CMOV, MMX+
+TEXT ·nesterovAVX2(SB), $0-96
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS momentum+92(FP), Y1
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y2
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	XORQ       R13, R13
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R13*1), Y3
+	VMOVUPS (SI)(R13*1), Y4
+	VMOVUPS (R12)(R13*1), Y5
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y5, Y5
+	VSUBPS  Y3, Y5, Y5
+	VMOVUPS Y5, (R12)(R13*1)
+	VMULPS  Y1, Y5, Y5
+	VSUBPS  Y3, Y5, Y5
+	VADDPS  Y5, Y4, Y4
+	VMOVUPS Y4, (SI)(R13*1)
+	ADDQ    $0x20, R13
+	CMPQ    R13, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R13*1), Y2, Y3
+	VMASKMOVPS (SI)(R13*1), Y2, Y4
+	VMASKMOVPS (R12)(R13*1), Y2, Y5
+	VMULPS     Y0, Y3, Y3
+	VMULPS     Y1, Y5, Y5
+	VSUBPS     Y3, Y5, Y5
+	VMASKMOVPS Y5, Y2, (R12)(R13*1)
+	VMULPS     Y1, Y5, Y5
+	VSUBPS     Y3, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VMASKMOVPS Y4, Y2, (SI)(R13*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmspropAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+// Requires: AVX, CMOV, MMX+
+TEXT ·rmspropAVX2(SB), $0-108
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS rho+92(FP), Y1
+	VBROADCASTSS fresh+96(FP), Y2
+	VBROADCASTSS eps+100(FP), Y3
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y4
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	XORQ       R13, R13
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R13*1), Y5
+	VMOVUPS (SI)(R13*1), Y6
+	VMOVUPS (R12)(R13*1), Y7
+	VMULPS  Y5, Y5, Y8
+	VMULPS  Y1, Y7, Y7
+	VMULPS  Y2, Y8, Y8
+	VADDPS  Y8, Y7, Y7
+	VMOVUPS Y7, (R12)(R13*1)
+	VADDPS  Y3, Y7, Y7
+	VSQRTPS Y7, Y7
+	VMULPS  Y0, Y5, Y5
+	VDIVPS  Y7, Y5, Y5
+	VSUBPS  Y5, Y6, Y6
+	VMOVUPS Y6, (SI)(R13*1)
+	ADDQ    $0x20, R13
+	CMPQ    R13, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R13*1), Y4, Y5
+	VMASKMOVPS (SI)(R13*1), Y4, Y6
+	VMASKMOVPS (R12)(R13*1), Y4, Y7
+	VMULPS     Y5, Y5, Y8
+	VMULPS     Y1, Y7, Y7
+	VMULPS     Y2, Y8, Y8
+	VADDPS     Y8, Y7, Y7
+	VMASKMOVPS Y7, Y4, (R12)(R13*1)
+	VADDPS     Y3, Y7, Y7
+	VSQRTPS    Y7, Y7
+	VMULPS     Y0, Y5, Y5
+	VDIVPS     Y7, Y5, Y5
+	VSUBPS     Y5, Y6, Y6
+	VMASKMOVPS Y6, Y4, (SI)(R13*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmspropMomentumAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+// Requires: AVX, CMOV, MMX+
+TEXT ·rmspropMomentumAVX2(SB), $0-108
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS rho+92(FP), Y1
+	VBROADCASTSS fresh+96(FP), Y2
+	VBROADCASTSS eps+100(FP), Y3
+	VBROADCASTSS momentum+104(FP), Y4
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y5
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	LEAQ       (R12)(CX*1), R13
+	XORQ       R14, R14
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R14*1), Y6
+	VMOVUPS (SI)(R14*1), Y7
+	VMOVUPS (R12)(R14*1), Y8
+	VMOVUPS (R13)(R14*1), Y9
+	VMULPS  Y6, Y6, Y10
+	VMULPS  Y1, Y8, Y8
+	VMULPS  Y2, Y10, Y10
+	VADDPS  Y10, Y8, Y8
+	VMOVUPS Y8, (R12)(R14*1)
+	VADDPS  Y3, Y8, Y8
+	VSQRTPS Y8, Y8
+	VMULPS  Y0, Y6, Y6
+	VDIVPS  Y8, Y6, Y6
+	VMULPS  Y4, Y9, Y9
+	VADDPS  Y6, Y9, Y9
+	VMOVUPS Y9, (R13)(R14*1)
+	VSUBPS  Y9, Y7, Y7
+	VMOVUPS Y7, (SI)(R14*1)
+	ADDQ    $0x20, R14
+	CMPQ    R14, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R14*1), Y5, Y6
+	VMASKMOVPS (SI)(R14*1), Y5, Y7
+	VMASKMOVPS (R12)(R14*1), Y5, Y8
+	VMASKMOVPS (R13)(R14*1), Y5, Y9
+	VMULPS     Y6, Y6, Y10
+	VMULPS     Y1, Y8, Y8
+	VMULPS     Y2, Y10, Y10
+	VADDPS     Y10, Y8, Y8
+	VMASKMOVPS Y8, Y5, (R12)(R14*1)
+	VADDPS     Y3, Y8, Y8
+	VSQRTPS    Y8, Y8
+	VMULPS     Y0, Y6, Y6
+	VDIVPS     Y8, Y6, Y6
+	VMULPS     Y4, Y9, Y9
+	VADDPS     Y6, Y9, Y9
+	VMASKMOVPS Y9, Y5, (R13)(R14*1)
+	VSUBPS     Y9, Y7, Y7
+	VMASKMOVPS Y7, Y5, (SI)(R14*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmspropCenteredAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·rmspropCenteredAVX2(SB), $0-108
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS rho+92(FP), Y1
+	VBROADCASTSS fresh+96(FP), Y2
+	VBROADCASTSS eps+100(FP), Y3
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X4
+	VBROADCASTSS X4, Y4
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y5
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	LEAQ       (R12)(CX*1), R13
+	XORQ       R14, R14
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R14*1), Y6
+	VMOVUPS (SI)(R14*1), Y7
+	VMOVUPS (R12)(R14*1), Y8
+	VMOVUPS (R13)(R14*1), Y9
+	VMULPS  Y6, Y6, Y10
+	VMULPS  Y1, Y8, Y8
+	VMULPS  Y2, Y10, Y10
+	VADDPS  Y10, Y8, Y8
+	VMOVUPS Y8, (R12)(R14*1)
+	VMOVUPS Y6, Y10
+	VMULPS  Y1, Y9, Y9
+	VMULPS  Y2, Y10, Y10
+	VADDPS  Y10, Y9, Y9
+	VMOVUPS Y9, (R13)(R14*1)
+	VMULPS  Y9, Y9, Y9
+	VSUBPS  Y9, Y8, Y8
+	VMAXPS  Y8, Y4, Y8
+	VADDPS  Y3, Y8, Y8
+	VSQRTPS Y8, Y8
+	VMULPS  Y0, Y6, Y6
+	VDIVPS  Y8, Y6, Y6
+	VSUBPS  Y6, Y7, Y7
+	VMOVUPS Y7, (SI)(R14*1)
+	ADDQ    $0x20, R14
+	CMPQ    R14, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R14*1), Y5, Y6
+	VMASKMOVPS (SI)(R14*1), Y5, Y7
+	VMASKMOVPS (R12)(R14*1), Y5, Y8
+	VMASKMOVPS (R13)(R14*1), Y5, Y9
+	VMULPS     Y6, Y6, Y10
+	VMULPS     Y1, Y8, Y8
+	VMULPS     Y2, Y10, Y10
+	VADDPS     Y10, Y8, Y8
+	VMASKMOVPS Y8, Y5, (R12)(R14*1)
+	VMOVUPS    Y6, Y10
+	VMULPS     Y1, Y9, Y9
+	VMULPS     Y2, Y10, Y10
+	VADDPS     Y10, Y9, Y9
+	VMASKMOVPS Y9, Y5, (R13)(R14*1)
+	VMULPS     Y9, Y9, Y9
+	VSUBPS     Y9, Y8, Y8
+	VMAXPS     Y8, Y4, Y8
+	VADDPS     Y3, Y8, Y8
+	VSQRTPS    Y8, Y8
+	VMULPS     Y0, Y6, Y6
+	VDIVPS     Y8, Y6, Y6
+	VSUBPS     Y6, Y7, Y7
+	VMASKMOVPS Y7, Y5, (SI)(R14*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmspropCenteredMomentumAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·rmspropCenteredMomentumAVX2(SB), $0-108
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS rho+92(FP), Y1
+	VBROADCASTSS fresh+96(FP), Y2
+	VBROADCASTSS eps+100(FP), Y3
+	VBROADCASTSS momentum+104(FP), Y4
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X5
+	VBROADCASTSS X5, Y5
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y6
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	ADDQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	LEAQ       (R12)(CX*1), R13
+	LEAQ       (R13)(CX*1), R14
+	XORQ       R15, R15
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R15*1), Y7
+	VMOVUPS (SI)(R15*1), Y8
+	VMOVUPS (R12)(R15*1), Y9
+	VMOVUPS (R13)(R15*1), Y10
+	VMOVUPS (R14)(R15*1), Y11
+	VMULPS  Y7, Y7, Y12
+	VMULPS  Y1, Y9, Y9
+	VMULPS  Y2, Y12, Y12
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS Y9, (R12)(R15*1)
+	VMOVUPS Y7, Y12
+	VMULPS  Y1, Y11, Y11
+	VMULPS  Y2, Y12, Y12
+	VADDPS  Y12, Y11, Y11
+	VMOVUPS Y11, (R14)(R15*1)
+	VMULPS  Y11, Y11, Y11
+	VSUBPS  Y11, Y9, Y9
+	VMAXPS  Y9, Y5, Y9
+	VADDPS  Y3, Y9, Y9
+	VSQRTPS Y9, Y9
+	VMULPS  Y0, Y7, Y7
+	VDIVPS  Y9, Y7, Y7
+	VMULPS  Y4, Y10, Y10
+	VADDPS  Y7, Y10, Y10
+	VMOVUPS Y10, (R13)(R15*1)
+	VSUBPS  Y10, Y8, Y8
+	VMOVUPS Y8, (SI)(R15*1)
+	ADDQ    $0x20, R15
+	CMPQ    R15, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R15*1), Y6, Y7
+	VMASKMOVPS (SI)(R15*1), Y6, Y8
+	VMASKMOVPS (R12)(R15*1), Y6, Y9
+	VMASKMOVPS (R13)(R15*1), Y6, Y10
+	VMASKMOVPS (R14)(R15*1), Y6, Y11
+	VMULPS     Y7, Y7, Y12
+	VMULPS     Y1, Y9, Y9
+	VMULPS     Y2, Y12, Y12
+	VADDPS     Y12, Y9, Y9
+	VMASKMOVPS Y9, Y6, (R12)(R15*1)
+	VMOVUPS    Y7, Y12
+	VMULPS     Y1, Y11, Y11
+	VMULPS     Y2, Y12, Y12
+	VADDPS     Y12, Y11, Y11
+	VMASKMOVPS Y11, Y6, (R14)(R15*1)
+	VMULPS     Y11, Y11, Y11
+	VSUBPS     Y11, Y9, Y9
+	VMAXPS     Y9, Y5, Y9
+	VADDPS     Y3, Y9, Y9
+	VSQRTPS    Y9, Y9
+	VMULPS     Y0, Y7, Y7
+	VDIVPS     Y9, Y7, Y7
+	VMULPS     Y4, Y10, Y10
+	VADDPS     Y7, Y10, Y10
+	VMASKMOVPS Y10, Y6, (R13)(R15*1)
+	VSUBPS     Y10, Y8, Y8
+	VMASKMOVPS Y8, Y6, (SI)(R15*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func adadeltaAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32)
+// Requires: AVX, CMOV, MMX+
+TEXT ·adadeltaAVX2(SB), $0-104
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS rho+92(FP), Y1
+	VBROADCASTSS fresh+96(FP), Y2
+	VBROADCASTSS eps+100(FP), Y3
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y4
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	LEAQ       (R12)(CX*1), R13
+	XORQ       R14, R14
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R14*1), Y5
+	VMOVUPS (SI)(R14*1), Y6
+	VMOVUPS (R12)(R14*1), Y7
+	VMOVUPS (R13)(R14*1), Y8
+	VMULPS  Y5, Y5, Y9
+	VMULPS  Y1, Y7, Y7
+	VMULPS  Y2, Y9, Y9
+	VADDPS  Y9, Y7, Y7
+	VMOVUPS Y7, (R12)(R14*1)
+	VADDPS  Y3, Y8, Y9
+	VSQRTPS Y9, Y9
+	VMULPS  Y5, Y9, Y9
+	VADDPS  Y3, Y7, Y7
+	VSQRTPS Y7, Y7
+	VDIVPS  Y7, Y9, Y9
+	VMULPS  Y9, Y9, Y5
+	VMULPS  Y1, Y8, Y8
+	VMULPS  Y2, Y5, Y5
+	VADDPS  Y5, Y8, Y8
+	VMOVUPS Y8, (R13)(R14*1)
+	VMULPS  Y0, Y9, Y9
+	VSUBPS  Y9, Y6, Y6
+	VMOVUPS Y6, (SI)(R14*1)
+	ADDQ    $0x20, R14
+	CMPQ    R14, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R14*1), Y4, Y5
+	VMASKMOVPS (SI)(R14*1), Y4, Y6
+	VMASKMOVPS (R12)(R14*1), Y4, Y7
+	VMASKMOVPS (R13)(R14*1), Y4, Y8
+	VMULPS     Y5, Y5, Y9
+	VMULPS     Y1, Y7, Y7
+	VMULPS     Y2, Y9, Y9
+	VADDPS     Y9, Y7, Y7
+	VMASKMOVPS Y7, Y4, (R12)(R14*1)
+	VADDPS     Y3, Y8, Y9
+	VSQRTPS    Y9, Y9
+	VMULPS     Y5, Y9, Y9
+	VADDPS     Y3, Y7, Y7
+	VSQRTPS    Y7, Y7
+	VDIVPS     Y7, Y9, Y9
+	VMULPS     Y9, Y9, Y5
+	VMULPS     Y1, Y8, Y8
+	VMULPS     Y2, Y5, Y5
+	VADDPS     Y5, Y8, Y8
+	VMASKMOVPS Y8, Y4, (R13)(R14*1)
+	VMULPS     Y0, Y9, Y9
+	VSUBPS     Y9, Y6, Y6
+	VMASKMOVPS Y6, Y4, (SI)(R14*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func amsgradAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, alpha float32, keep1 float32, keep2 float32, eps float32)
+// Requires: AVX, CMOV, MMX+
+TEXT ·amsgradAVX2(SB), $0-104
+	VBROADCASTSS alpha+88(FP), Y0
+	VBROADCASTSS keep1+92(FP), Y1
+	VBROADCASTSS keep2+96(FP), Y2
+	VBROADCASTSS eps+100(FP), Y3
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y4
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	ADDQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	LEAQ       (R12)(CX*1), R13
+	LEAQ       (R13)(CX*1), R14
+	XORQ       R15, R15
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R15*1), Y5
+	VMOVUPS (SI)(R15*1), Y6
+	VMOVUPS (R12)(R15*1), Y7
+	VMOVUPS (R13)(R15*1), Y8
+	VMOVUPS (R14)(R15*1), Y9
+	VMULPS  Y5, Y5, Y10
+	VSUBPS  Y7, Y5, Y5
+	VMULPS  Y1, Y5, Y5
+	VADDPS  Y5, Y7, Y7
+	VSUBPS  Y8, Y10, Y10
+	VMULPS  Y2, Y10, Y10
+	VADDPS  Y10, Y8, Y8
+	VMOVUPS Y7, (R12)(R15*1)
+	VMOVUPS Y8, (R13)(R15*1)
+	VMAXPS  Y8, Y9, Y8
+	VMOVUPS Y8, (R14)(R15*1)
+	VSQRTPS Y8, Y5
+	VADDPS  Y3, Y5, Y5
+	VMULPS  Y0, Y7, Y10
+	VDIVPS  Y5, Y10, Y10
+	VSUBPS  Y10, Y6, Y6
+	VMOVUPS Y6, (SI)(R15*1)
+	ADDQ    $0x20, R15
+	CMPQ    R15, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R15*1), Y4, Y5
+	VMASKMOVPS (SI)(R15*1), Y4, Y6
+	VMASKMOVPS (R12)(R15*1), Y4, Y7
+	VMASKMOVPS (R13)(R15*1), Y4, Y8
+	VMASKMOVPS (R14)(R15*1), Y4, Y9
+	VMULPS     Y5, Y5, Y10
+	VSUBPS     Y7, Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     Y5, Y7, Y7
+	VSUBPS     Y8, Y10, Y10
+	VMULPS     Y2, Y10, Y10
+	VADDPS     Y10, Y8, Y8
+	VMASKMOVPS Y7, Y4, (R12)(R15*1)
+	VMASKMOVPS Y8, Y4, (R13)(R15*1)
+	VMAXPS     Y8, Y9, Y8
+	VMASKMOVPS Y8, Y4, (R14)(R15*1)
+	VSQRTPS    Y8, Y5
+	VADDPS     Y3, Y5, Y5
+	VMULPS     Y0, Y7, Y10
+	VDIVPS     Y5, Y10, Y10
+	VSUBPS     Y10, Y6, Y6
+	VMASKMOVPS Y6, Y4, (SI)(R15*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func adamaxAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, under float32, part float32, keep float32, eps float32)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·adamaxAVX2(SB), $0-108
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS under+92(FP), Y1
+	VBROADCASTSS part+96(FP), Y2
+	VBROADCASTSS keep+100(FP), Y3
+	VBROADCASTSS eps+104(FP), Y4
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X5
+	VBROADCASTSS X5, Y5
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y6
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	LEAQ       (R12)(CX*1), R13
+	XORQ       R14, R14
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R14*1), Y7
+	VMOVUPS (SI)(R14*1), Y8
+	VMOVUPS (R12)(R14*1), Y9
+	VMOVUPS (R13)(R14*1), Y10
+	VMOVUPS Y7, Y11
+	VANDNPS Y11, Y5, Y11
+	VSUBPS  Y9, Y7, Y7
+	VMULPS  Y2, Y7, Y7
+	VADDPS  Y7, Y9, Y9
+	VMOVUPS Y9, (R12)(R14*1)
+	VMULPS  Y3, Y10, Y10
+	VMAXPS  Y11, Y10, Y11
+	VMOVUPS Y11, (R13)(R14*1)
+	VADDPS  Y4, Y11, Y11
+	VMULPS  Y1, Y11, Y11
+	VMULPS  Y0, Y9, Y9
+	VDIVPS  Y11, Y9, Y9
+	VSUBPS  Y9, Y8, Y8
+	VMOVUPS Y8, (SI)(R14*1)
+	ADDQ    $0x20, R14
+	CMPQ    R14, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R14*1), Y6, Y7
+	VMASKMOVPS (SI)(R14*1), Y6, Y8
+	VMASKMOVPS (R12)(R14*1), Y6, Y9
+	VMASKMOVPS (R13)(R14*1), Y6, Y10
+	VMOVUPS    Y7, Y11
+	VANDNPS    Y11, Y5, Y11
+	VSUBPS     Y9, Y7, Y7
+	VMULPS     Y2, Y7, Y7
+	VADDPS     Y7, Y9, Y9
+	VMASKMOVPS Y9, Y6, (R12)(R14*1)
+	VMULPS     Y3, Y10, Y10
+	VMAXPS     Y11, Y10, Y11
+	VMASKMOVPS Y11, Y6, (R13)(R14*1)
+	VADDPS     Y4, Y11, Y11
+	VMULPS     Y1, Y11, Y11
+	VMULPS     Y0, Y9, Y9
+	VDIVPS     Y11, Y9, Y9
+	VSUBPS     Y9, Y8, Y8
+	VMASKMOVPS Y8, Y6, (SI)(R14*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func nadamAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, next float32, underNext float32, fresh float32, under float32, over float32, part1 float32, part2 float32, eps float32)
+// Requires: AVX, CMOV, MMX+
+TEXT ·nadamAVX2(SB), $0-124
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS part1+112(FP), Y1
+	VBROADCASTSS part2+116(FP), Y2
+	VBROADCASTSS over+108(FP), Y3
+	VBROADCASTSS eps+120(FP), Y4
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y5
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	LEAQ       (R12)(CX*1), R13
+	XORQ       R14, R14
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS      (AX)(R14*1), Y6
+	VMOVUPS      (SI)(R14*1), Y7
+	VMOVUPS      (R12)(R14*1), Y8
+	VMOVUPS      (R13)(R14*1), Y9
+	VMOVUPS      Y6, Y10
+	VSUBPS       Y8, Y10, Y10
+	VMULPS       Y1, Y10, Y10
+	VADDPS       Y10, Y8, Y8
+	VMOVUPS      Y8, (R12)(R14*1)
+	VMULPS       Y6, Y6, Y10
+	VSUBPS       Y9, Y10, Y10
+	VMULPS       Y2, Y10, Y10
+	VADDPS       Y10, Y9, Y9
+	VMOVUPS      Y9, (R13)(R14*1)
+	VBROADCASTSS next+92(FP), Y10
+	VMULPS       Y10, Y8, Y8
+	VBROADCASTSS underNext+96(FP), Y10
+	VDIVPS       Y10, Y8, Y8
+	VBROADCASTSS fresh+100(FP), Y10
+	VMULPS       Y10, Y6, Y6
+	VBROADCASTSS under+104(FP), Y10
+	VDIVPS       Y10, Y6, Y6
+	VADDPS       Y6, Y8, Y8
+	VMULPS       Y0, Y8, Y8
+	VDIVPS       Y3, Y9, Y9
+	VSQRTPS      Y9, Y9
+	VADDPS       Y4, Y9, Y9
+	VDIVPS       Y9, Y8, Y8
+	VSUBPS       Y8, Y7, Y7
+	VMOVUPS      Y7, (SI)(R14*1)
+	ADDQ         $0x20, R14
+	CMPQ         R14, DX
+	JNE          step_vector
+
+step_rest:
+	TESTQ        BX, BX
+	JZ           step_end
+	VMASKMOVPS   (AX)(R14*1), Y5, Y6
+	VMASKMOVPS   (SI)(R14*1), Y5, Y7
+	VMASKMOVPS   (R12)(R14*1), Y5, Y8
+	VMASKMOVPS   (R13)(R14*1), Y5, Y9
+	VMOVUPS      Y6, Y10
+	VSUBPS       Y8, Y10, Y10
+	VMULPS       Y1, Y10, Y10
+	VADDPS       Y10, Y8, Y8
+	VMASKMOVPS   Y8, Y5, (R12)(R14*1)
+	VMULPS       Y6, Y6, Y10
+	VSUBPS       Y9, Y10, Y10
+	VMULPS       Y2, Y10, Y10
+	VADDPS       Y10, Y9, Y9
+	VMASKMOVPS   Y9, Y5, (R13)(R14*1)
+	VBROADCASTSS next+92(FP), Y10
+	VMULPS       Y10, Y8, Y8
+	VBROADCASTSS underNext+96(FP), Y10
+	VDIVPS       Y10, Y8, Y8
+	VBROADCASTSS fresh+100(FP), Y10
+	VMULPS       Y10, Y6, Y6
+	VBROADCASTSS under+104(FP), Y10
+	VDIVPS       Y10, Y6, Y6
+	VADDPS       Y6, Y8, Y8
+	VMULPS       Y0, Y8, Y8
+	VDIVPS       Y3, Y9, Y9
+	VSQRTPS      Y9, Y9
+	VADDPS       Y4, Y9, Y9
+	VDIVPS       Y9, Y8, Y8
+	VSUBPS       Y8, Y7, Y7
+	VMASKMOVPS   Y7, Y5, (SI)(R14*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func lionAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·lionAVX2(SB), $0-108
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS beta1+92(FP), Y1
+	VBROADCASTSS fresh1+96(FP), Y2
+	VBROADCASTSS beta2+100(FP), Y3
+	VBROADCASTSS fresh2+104(FP), Y4
+	MOVL         $0x00800000, AX
+	VMOVD        AX, X5
+	VBROADCASTSS X5, Y5
+	MOVL         $0x7e800000, AX
+	VMOVD        AX, X6
+	VBROADCASTSS X6, Y6
+	MOVL         $0x3f800000, AX
+	VMOVD        AX, X7
+	VBROADCASTSS X7, Y7
+	MOVL         $0xbf800000, AX
+	VMOVD        AX, X8
+	VBROADCASTSS X8, Y8
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X9
+	VBROADCASTSS X9, Y9
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y10
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	XORQ       R13, R13
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R13*1), Y11
+	VMOVUPS (SI)(R13*1), Y12
+	VMOVUPS (R12)(R13*1), Y13
+	VMULPS  Y1, Y13, Y14
+	VMOVUPS Y14, Y15
+	VANDNPS Y15, Y9, Y15
+	VCMPPS  $0x05, Y5, Y15, Y15
+	VANDPS  Y15, Y14, Y14
+	VMULPS  Y2, Y11, Y15
+	VADDPS  Y15, Y14, Y14
+	VMOVUPS Y14, Y15
+	VANDNPS Y15, Y9, Y15
+	VCMPPS  $0x05, Y5, Y15, Y15
+	VANDPS  Y15, Y14, Y14
+	VMULPS  Y6, Y14, Y14
+	VMAXPS  Y14, Y8, Y14
+	VMINPS  Y14, Y7, Y14
+	VMULPS  Y0, Y14, Y14
+	VSUBPS  Y14, Y12, Y12
+	VMOVUPS Y12, (SI)(R13*1)
+	VMULPS  Y3, Y13, Y13
+	VMULPS  Y4, Y11, Y11
+	VADDPS  Y11, Y13, Y13
+	VMOVUPS Y13, Y15
+	VANDNPS Y15, Y9, Y15
+	VCMPPS  $0x05, Y5, Y15, Y15
+	VANDPS  Y15, Y13, Y13
+	VMOVUPS Y13, (R12)(R13*1)
+	ADDQ    $0x20, R13
+	CMPQ    R13, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R13*1), Y10, Y11
+	VMASKMOVPS (SI)(R13*1), Y10, Y12
+	VMASKMOVPS (R12)(R13*1), Y10, Y13
+	VMULPS     Y1, Y13, Y14
+	VMOVUPS    Y14, Y15
+	VANDNPS    Y15, Y9, Y15
+	VCMPPS     $0x05, Y5, Y15, Y15
+	VANDPS     Y15, Y14, Y14
+	VMULPS     Y2, Y11, Y15
+	VADDPS     Y15, Y14, Y14
+	VMOVUPS    Y14, Y15
+	VANDNPS    Y15, Y9, Y15
+	VCMPPS     $0x05, Y5, Y15, Y15
+	VANDPS     Y15, Y14, Y14
+	VMULPS     Y6, Y14, Y14
+	VMAXPS     Y14, Y8, Y14
+	VMINPS     Y14, Y7, Y14
+	VMULPS     Y0, Y14, Y14
+	VSUBPS     Y14, Y12, Y12
+	VMASKMOVPS Y12, Y10, (SI)(R13*1)
+	VMULPS     Y3, Y13, Y13
+	VMULPS     Y4, Y11, Y11
+	VADDPS     Y11, Y13, Y13
+	VMOVUPS    Y13, Y15
+	VANDNPS    Y15, Y9, Y15
+	VCMPPS     $0x05, Y5, Y15, Y15
+	VANDPS     Y15, Y13, Y13
+	VMASKMOVPS Y13, Y10, (R12)(R13*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func ftrlAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, l1 float32, penalty float32, shrink float32)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·ftrlAVX2(SB), $0-104
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS l1+92(FP), Y1
+	VBROADCASTSS penalty+96(FP), Y2
+	VBROADCASTSS shrink+100(FP), Y3
+	MOVL         $0x00800000, AX
+	VMOVD        AX, X4
+	VBROADCASTSS X4, Y5
+	VXORPS       Y4, Y4, Y4
+	VSUBPS       Y1, Y4, Y4
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y6
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	LEAQ       (R12)(CX*1), R13
+	XORQ       R14, R14
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R14*1), Y7
+	VMOVUPS (SI)(R14*1), Y8
+	VMOVUPS (R12)(R14*1), Y9
+	VMOVUPS (R13)(R14*1), Y10
+	VSQRTPS Y9, Y11
+	VMULPS  Y7, Y7, Y12
+	VADDPS  Y12, Y9, Y9
+	VMOVUPS Y9, (R12)(R14*1)
+	VSQRTPS Y9, Y9
+	VSUBPS  Y11, Y9, Y11
+	VDIVPS  Y0, Y11, Y11
+	VMULPS  Y8, Y11, Y11
+	VMULPS  Y3, Y8, Y8
+	VADDPS  Y8, Y7, Y7
+	VADDPS  Y7, Y10, Y10
+	VSUBPS  Y11, Y10, Y10
+	VMOVUPS Y10, (R13)(R14*1)
+	VDIVPS  Y0, Y9, Y9
+	VADDPS  Y2, Y9, Y9
+	VMAXPS  Y9, Y5, Y9
+	VMOVUPS Y10, Y8
+	VMAXPS  Y8, Y4, Y8
+	VMINPS  Y8, Y1, Y8
+	VSUBPS  Y10, Y8, Y8
+	VDIVPS  Y9, Y8, Y8
+	VMOVUPS Y8, (SI)(R14*1)
+	ADDQ    $0x20, R14
+	CMPQ    R14, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R14*1), Y6, Y7
+	VMASKMOVPS (SI)(R14*1), Y6, Y8
+	VMASKMOVPS (R12)(R14*1), Y6, Y9
+	VMASKMOVPS (R13)(R14*1), Y6, Y10
+	VSQRTPS    Y9, Y11
+	VMULPS     Y7, Y7, Y12
+	VADDPS     Y12, Y9, Y9
+	VMASKMOVPS Y9, Y6, (R12)(R14*1)
+	VSQRTPS    Y9, Y9
+	VSUBPS     Y11, Y9, Y11
+	VDIVPS     Y0, Y11, Y11
+	VMULPS     Y8, Y11, Y11
+	VMULPS     Y3, Y8, Y8
+	VADDPS     Y8, Y7, Y7
+	VADDPS     Y7, Y10, Y10
+	VSUBPS     Y11, Y10, Y10
+	VMASKMOVPS Y10, Y6, (R13)(R14*1)
+	VDIVPS     Y0, Y9, Y9
+	VADDPS     Y2, Y9, Y9
+	VMAXPS     Y9, Y5, Y9
+	VMOVUPS    Y10, Y8
+	VMAXPS     Y8, Y4, Y8
+	VMINPS     Y8, Y1, Y8
+	VSUBPS     Y10, Y8, Y8
+	VDIVPS     Y9, Y8, Y8
+	VMASKMOVPS Y8, Y6, (SI)(R14*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func proximalSGDAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, pull float32, divisor float32)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·proximalSGDAVX2(SB), $0-100
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS pull+92(FP), Y1
+	VBROADCASTSS divisor+96(FP), Y2
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X3
+	VBROADCASTSS X3, Y3
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X4
+	VBROADCASTSS X4, Y4
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y5
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	XORQ       R12, R12
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R12*1), Y6
+	VMOVUPS (SI)(R12*1), Y7
+	VMULPS  Y0, Y6, Y6
+	VSUBPS  Y6, Y7, Y7
+	VANDPS  Y4, Y7, Y6
+	VANDNPS Y7, Y4, Y7
+	VSUBPS  Y1, Y7, Y7
+	VMAXPS  Y7, Y3, Y7
+	VORPS   Y6, Y7, Y7
+	VDIVPS  Y2, Y7, Y7
+	VMOVUPS Y7, (SI)(R12*1)
+	ADDQ    $0x20, R12
+	CMPQ    R12, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R12*1), Y5, Y6
+	VMASKMOVPS (SI)(R12*1), Y5, Y7
+	VMULPS     Y0, Y6, Y6
+	VSUBPS     Y6, Y7, Y7
+	VANDPS     Y4, Y7, Y6
+	VANDNPS    Y7, Y4, Y7
+	VSUBPS     Y1, Y7, Y7
+	VMAXPS     Y7, Y3, Y7
+	VORPS      Y6, Y7, Y7
+	VDIVPS     Y2, Y7, Y7
+	VMASKMOVPS Y7, Y5, (SI)(R12*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func proximalAdagradAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, l1 float32, l2 float32)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·proximalAdagradAVX2(SB), $0-100
+	VBROADCASTSS lr+88(FP), Y0
+	VBROADCASTSS l1+92(FP), Y1
+	VBROADCASTSS l2+96(FP), Y2
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X3
+	VBROADCASTSS X3, Y3
+	MOVL         $0x3f800000, AX
+	VMOVD        AX, X4
+	VBROADCASTSS X4, Y4
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X5
+	VBROADCASTSS X5, Y5
+	MOVQ         width+32(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	MOVQ         CX, DX
+	ANDQ         $-32, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x07, AX
+	MOVQ         $0x00000010, SI
+	SUBQ         AX, SI
+	LEAQ         masks<>+0(SB), AX
+	VMOVUPS      (AX)(SI*4), Y6
+	MOVQ         grads_base+64(FP), AX
+	MOVQ         CX, SI
+	ADDQ         CX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(CX*1), R12
+	XORQ       R13, R13
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (AX)(R13*1), Y7
+	VMOVUPS (SI)(R13*1), Y8
+	VMOVUPS (R12)(R13*1), Y9
+	VMULPS  Y7, Y7, Y10
+	VADDPS  Y10, Y9, Y9
+	VMOVUPS Y9, (R12)(R13*1)
+	VSQRTPS Y9, Y9
+	VDIVPS  Y9, Y0, Y9
+	VMULPS  Y9, Y7, Y7
+	VSUBPS  Y7, Y8, Y8
+	VMULPS  Y1, Y9, Y10
+	VMULPS  Y2, Y9, Y9
+	VADDPS  Y4, Y9, Y9
+	VANDPS  Y5, Y8, Y7
+	VANDNPS Y8, Y5, Y8
+	VSUBPS  Y10, Y8, Y8
+	VMAXPS  Y8, Y3, Y8
+	VORPS   Y7, Y8, Y8
+	VDIVPS  Y9, Y8, Y8
+	VMOVUPS Y8, (SI)(R13*1)
+	ADDQ    $0x20, R13
+	CMPQ    R13, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ      BX, BX
+	JZ         step_end
+	VMASKMOVPS (AX)(R13*1), Y6, Y7
+	VMASKMOVPS (SI)(R13*1), Y6, Y8
+	VMASKMOVPS (R12)(R13*1), Y6, Y9
+	VMULPS     Y7, Y7, Y10
+	VADDPS     Y10, Y9, Y9
+	VMASKMOVPS Y9, Y6, (R12)(R13*1)
+	VSQRTPS    Y9, Y9
+	VDIVPS     Y9, Y0, Y9
+	VMULPS     Y9, Y7, Y7
+	VSUBPS     Y7, Y8, Y8
+	VMULPS     Y1, Y9, Y10
+	VMULPS     Y2, Y9, Y9
+	VADDPS     Y4, Y9, Y9
+	VANDPS     Y5, Y8, Y7
+	VANDNPS    Y8, Y5, Y8
+	VSUBPS     Y10, Y8, Y8
+	VMAXPS     Y8, Y3, Y8
+	VORPS      Y7, Y8, Y8
+	VDIVPS     Y9, Y8, Y8
+	VMASKMOVPS Y8, Y6, (SI)(R13*1)
+
+step_end:
+	ADDQ CX, AX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func poolSumAVX512(out []float32, width int, slab []float32, stride int, idx []uint32, offsets []int64)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·poolSumAVX512(SB), $0-112
@@ -11048,6 +12987,1945 @@ rests_step:
 	VMOVUPS      Z3, K1, (CX)(DX*1)
 	VMOVUPS      Z4, K1, (SI)(DX*1)
 	VMOVUPS      Z5, K1, (AX)(DX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func momentumRowsAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, momentum float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·momentumRowsAVX512(SB), $0-96
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS momentum+92(FP), Z1
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	XORQ       R13, R13
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (CX)(R13*1), Z2
+	VMOVUPS (SI)(R13*1), Z3
+	VMOVUPS (R12)(R13*1), Z4
+	VMULPS  Z0, Z2, Z2
+	VMULPS  Z1, Z4, Z4
+	VSUBPS  Z2, Z4, Z4
+	VMOVUPS Z4, (R12)(R13*1)
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, (SI)(R13*1)
+	ADDQ    $0x40, R13
+	CMPQ    R13, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R13*1), K1, Z2
+	VMOVUPS.Z (SI)(R13*1), K1, Z3
+	VMOVUPS.Z (R12)(R13*1), K1, Z4
+	VMULPS    Z0, Z2, Z2
+	VMULPS    Z1, Z4, Z4
+	VSUBPS    Z2, Z4, Z4
+	VMOVUPS   Z4, K1, (R12)(R13*1)
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS   Z3, K1, (SI)(R13*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func nesterovAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, momentum float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·nesterovAVX512(SB), $0-96
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS momentum+92(FP), Z1
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	XORQ       R13, R13
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (CX)(R13*1), Z2
+	VMOVUPS (SI)(R13*1), Z3
+	VMOVUPS (R12)(R13*1), Z4
+	VMULPS  Z0, Z2, Z2
+	VMULPS  Z1, Z4, Z4
+	VSUBPS  Z2, Z4, Z4
+	VMOVUPS Z4, (R12)(R13*1)
+	VMULPS  Z1, Z4, Z4
+	VSUBPS  Z2, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, (SI)(R13*1)
+	ADDQ    $0x40, R13
+	CMPQ    R13, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R13*1), K1, Z2
+	VMOVUPS.Z (SI)(R13*1), K1, Z3
+	VMOVUPS.Z (R12)(R13*1), K1, Z4
+	VMULPS    Z0, Z2, Z2
+	VMULPS    Z1, Z4, Z4
+	VSUBPS    Z2, Z4, Z4
+	VMOVUPS   Z4, K1, (R12)(R13*1)
+	VMULPS    Z1, Z4, Z4
+	VSUBPS    Z2, Z4, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS   Z3, K1, (SI)(R13*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmspropAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·rmspropAVX512(SB), $0-108
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS rho+92(FP), Z1
+	VBROADCASTSS fresh+96(FP), Z2
+	VBROADCASTSS eps+100(FP), Z3
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	XORQ       R13, R13
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (CX)(R13*1), Z4
+	VMOVUPS (SI)(R13*1), Z5
+	VMOVUPS (R12)(R13*1), Z6
+	VMULPS  Z4, Z4, Z7
+	VMULPS  Z1, Z6, Z6
+	VMULPS  Z2, Z7, Z7
+	VADDPS  Z7, Z6, Z6
+	VMOVUPS Z6, (R12)(R13*1)
+	VADDPS  Z3, Z6, Z6
+	VSQRTPS Z6, Z6
+	VMULPS  Z0, Z4, Z4
+	VDIVPS  Z6, Z4, Z4
+	VSUBPS  Z4, Z5, Z5
+	VMOVUPS Z5, (SI)(R13*1)
+	ADDQ    $0x40, R13
+	CMPQ    R13, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R13*1), K1, Z4
+	VMOVUPS.Z (SI)(R13*1), K1, Z5
+	VMOVUPS.Z (R12)(R13*1), K1, Z6
+	VMULPS    Z4, Z4, Z7
+	VMULPS    Z1, Z6, Z6
+	VMULPS    Z2, Z7, Z7
+	VADDPS    Z7, Z6, Z6
+	VMOVUPS   Z6, K1, (R12)(R13*1)
+	VADDPS    Z3, Z6, Z6
+	VSQRTPS   Z6, Z6
+	VMULPS    Z0, Z4, Z4
+	VDIVPS    Z6, Z4, Z4
+	VSUBPS    Z4, Z5, Z5
+	VMOVUPS   Z5, K1, (SI)(R13*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmspropMomentumAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·rmspropMomentumAVX512(SB), $0-108
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS rho+92(FP), Z1
+	VBROADCASTSS fresh+96(FP), Z2
+	VBROADCASTSS eps+100(FP), Z3
+	VBROADCASTSS momentum+104(FP), Z4
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	LEAQ       (R12)(AX*1), R13
+	XORQ       R14, R14
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (CX)(R14*1), Z5
+	VMOVUPS (SI)(R14*1), Z6
+	VMOVUPS (R12)(R14*1), Z7
+	VMOVUPS (R13)(R14*1), Z8
+	VMULPS  Z5, Z5, Z9
+	VMULPS  Z1, Z7, Z7
+	VMULPS  Z2, Z9, Z9
+	VADDPS  Z9, Z7, Z7
+	VMOVUPS Z7, (R12)(R14*1)
+	VADDPS  Z3, Z7, Z7
+	VSQRTPS Z7, Z7
+	VMULPS  Z0, Z5, Z5
+	VDIVPS  Z7, Z5, Z5
+	VMULPS  Z4, Z8, Z8
+	VADDPS  Z5, Z8, Z8
+	VMOVUPS Z8, (R13)(R14*1)
+	VSUBPS  Z8, Z6, Z6
+	VMOVUPS Z6, (SI)(R14*1)
+	ADDQ    $0x40, R14
+	CMPQ    R14, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R14*1), K1, Z5
+	VMOVUPS.Z (SI)(R14*1), K1, Z6
+	VMOVUPS.Z (R12)(R14*1), K1, Z7
+	VMOVUPS.Z (R13)(R14*1), K1, Z8
+	VMULPS    Z5, Z5, Z9
+	VMULPS    Z1, Z7, Z7
+	VMULPS    Z2, Z9, Z9
+	VADDPS    Z9, Z7, Z7
+	VMOVUPS   Z7, K1, (R12)(R14*1)
+	VADDPS    Z3, Z7, Z7
+	VSQRTPS   Z7, Z7
+	VMULPS    Z0, Z5, Z5
+	VDIVPS    Z7, Z5, Z5
+	VMULPS    Z4, Z8, Z8
+	VADDPS    Z5, Z8, Z8
+	VMOVUPS   Z8, K1, (R13)(R14*1)
+	VSUBPS    Z8, Z6, Z6
+	VMOVUPS   Z6, K1, (SI)(R14*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmspropCenteredAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·rmspropCenteredAVX512(SB), $0-108
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS rho+92(FP), Z1
+	VBROADCASTSS fresh+96(FP), Z2
+	VBROADCASTSS eps+100(FP), Z3
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X4
+	VBROADCASTSS X4, Z4
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	LEAQ       (R12)(AX*1), R13
+	XORQ       R14, R14
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (CX)(R14*1), Z5
+	VMOVUPS (SI)(R14*1), Z6
+	VMOVUPS (R12)(R14*1), Z7
+	VMOVUPS (R13)(R14*1), Z8
+	VMULPS  Z5, Z5, Z9
+	VMULPS  Z1, Z7, Z7
+	VMULPS  Z2, Z9, Z9
+	VADDPS  Z9, Z7, Z7
+	VMOVUPS Z7, (R12)(R14*1)
+	VMOVUPS Z5, Z9
+	VMULPS  Z1, Z8, Z8
+	VMULPS  Z2, Z9, Z9
+	VADDPS  Z9, Z8, Z8
+	VMOVUPS Z8, (R13)(R14*1)
+	VMULPS  Z8, Z8, Z8
+	VSUBPS  Z8, Z7, Z7
+	VMAXPS  Z7, Z4, Z7
+	VADDPS  Z3, Z7, Z7
+	VSQRTPS Z7, Z7
+	VMULPS  Z0, Z5, Z5
+	VDIVPS  Z7, Z5, Z5
+	VSUBPS  Z5, Z6, Z6
+	VMOVUPS Z6, (SI)(R14*1)
+	ADDQ    $0x40, R14
+	CMPQ    R14, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R14*1), K1, Z5
+	VMOVUPS.Z (SI)(R14*1), K1, Z6
+	VMOVUPS.Z (R12)(R14*1), K1, Z7
+	VMOVUPS.Z (R13)(R14*1), K1, Z8
+	VMULPS    Z5, Z5, Z9
+	VMULPS    Z1, Z7, Z7
+	VMULPS    Z2, Z9, Z9
+	VADDPS    Z9, Z7, Z7
+	VMOVUPS   Z7, K1, (R12)(R14*1)
+	VMOVUPS   Z5, Z9
+	VMULPS    Z1, Z8, Z8
+	VMULPS    Z2, Z9, Z9
+	VADDPS    Z9, Z8, Z8
+	VMOVUPS   Z8, K1, (R13)(R14*1)
+	VMULPS    Z8, Z8, Z8
+	VSUBPS    Z8, Z7, Z7
+	VMAXPS    Z7, Z4, Z7
+	VADDPS    Z3, Z7, Z7
+	VSQRTPS   Z7, Z7
+	VMULPS    Z0, Z5, Z5
+	VDIVPS    Z7, Z5, Z5
+	VSUBPS    Z5, Z6, Z6
+	VMOVUPS   Z6, K1, (SI)(R14*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmspropCenteredMomentumAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·rmspropCenteredMomentumAVX512(SB), $0-108
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS rho+92(FP), Z1
+	VBROADCASTSS fresh+96(FP), Z2
+	VBROADCASTSS eps+100(FP), Z3
+	VBROADCASTSS momentum+104(FP), Z4
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X5
+	VBROADCASTSS X5, Z5
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	ADDQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	LEAQ       (R12)(AX*1), R13
+	LEAQ       (R13)(AX*1), R14
+	XORQ       R15, R15
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (CX)(R15*1), Z6
+	VMOVUPS (SI)(R15*1), Z7
+	VMOVUPS (R12)(R15*1), Z8
+	VMOVUPS (R13)(R15*1), Z9
+	VMOVUPS (R14)(R15*1), Z10
+	VMULPS  Z6, Z6, Z11
+	VMULPS  Z1, Z8, Z8
+	VMULPS  Z2, Z11, Z11
+	VADDPS  Z11, Z8, Z8
+	VMOVUPS Z8, (R12)(R15*1)
+	VMOVUPS Z6, Z11
+	VMULPS  Z1, Z10, Z10
+	VMULPS  Z2, Z11, Z11
+	VADDPS  Z11, Z10, Z10
+	VMOVUPS Z10, (R14)(R15*1)
+	VMULPS  Z10, Z10, Z10
+	VSUBPS  Z10, Z8, Z8
+	VMAXPS  Z8, Z5, Z8
+	VADDPS  Z3, Z8, Z8
+	VSQRTPS Z8, Z8
+	VMULPS  Z0, Z6, Z6
+	VDIVPS  Z8, Z6, Z6
+	VMULPS  Z4, Z9, Z9
+	VADDPS  Z6, Z9, Z9
+	VMOVUPS Z9, (R13)(R15*1)
+	VSUBPS  Z9, Z7, Z7
+	VMOVUPS Z7, (SI)(R15*1)
+	ADDQ    $0x40, R15
+	CMPQ    R15, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R15*1), K1, Z6
+	VMOVUPS.Z (SI)(R15*1), K1, Z7
+	VMOVUPS.Z (R12)(R15*1), K1, Z8
+	VMOVUPS.Z (R13)(R15*1), K1, Z9
+	VMOVUPS.Z (R14)(R15*1), K1, Z10
+	VMULPS    Z6, Z6, Z11
+	VMULPS    Z1, Z8, Z8
+	VMULPS    Z2, Z11, Z11
+	VADDPS    Z11, Z8, Z8
+	VMOVUPS   Z8, K1, (R12)(R15*1)
+	VMOVUPS   Z6, Z11
+	VMULPS    Z1, Z10, Z10
+	VMULPS    Z2, Z11, Z11
+	VADDPS    Z11, Z10, Z10
+	VMOVUPS   Z10, K1, (R14)(R15*1)
+	VMULPS    Z10, Z10, Z10
+	VSUBPS    Z10, Z8, Z8
+	VMAXPS    Z8, Z5, Z8
+	VADDPS    Z3, Z8, Z8
+	VSQRTPS   Z8, Z8
+	VMULPS    Z0, Z6, Z6
+	VDIVPS    Z8, Z6, Z6
+	VMULPS    Z4, Z9, Z9
+	VADDPS    Z6, Z9, Z9
+	VMOVUPS   Z9, K1, (R13)(R15*1)
+	VSUBPS    Z9, Z7, Z7
+	VMOVUPS   Z7, K1, (SI)(R15*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func adadeltaAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·adadeltaAVX512(SB), $0-104
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS rho+92(FP), Z1
+	VBROADCASTSS fresh+96(FP), Z2
+	VBROADCASTSS eps+100(FP), Z3
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	LEAQ       (R12)(AX*1), R13
+	XORQ       R14, R14
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (CX)(R14*1), Z4
+	VMOVUPS (SI)(R14*1), Z5
+	VMOVUPS (R12)(R14*1), Z6
+	VMOVUPS (R13)(R14*1), Z7
+	VMULPS  Z4, Z4, Z8
+	VMULPS  Z1, Z6, Z6
+	VMULPS  Z2, Z8, Z8
+	VADDPS  Z8, Z6, Z6
+	VMOVUPS Z6, (R12)(R14*1)
+	VADDPS  Z3, Z7, Z8
+	VSQRTPS Z8, Z8
+	VMULPS  Z4, Z8, Z8
+	VADDPS  Z3, Z6, Z6
+	VSQRTPS Z6, Z6
+	VDIVPS  Z6, Z8, Z8
+	VMULPS  Z8, Z8, Z4
+	VMULPS  Z1, Z7, Z7
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z4, Z7, Z7
+	VMOVUPS Z7, (R13)(R14*1)
+	VMULPS  Z0, Z8, Z8
+	VSUBPS  Z8, Z5, Z5
+	VMOVUPS Z5, (SI)(R14*1)
+	ADDQ    $0x40, R14
+	CMPQ    R14, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R14*1), K1, Z4
+	VMOVUPS.Z (SI)(R14*1), K1, Z5
+	VMOVUPS.Z (R12)(R14*1), K1, Z6
+	VMOVUPS.Z (R13)(R14*1), K1, Z7
+	VMULPS    Z4, Z4, Z8
+	VMULPS    Z1, Z6, Z6
+	VMULPS    Z2, Z8, Z8
+	VADDPS    Z8, Z6, Z6
+	VMOVUPS   Z6, K1, (R12)(R14*1)
+	VADDPS    Z3, Z7, Z8
+	VSQRTPS   Z8, Z8
+	VMULPS    Z4, Z8, Z8
+	VADDPS    Z3, Z6, Z6
+	VSQRTPS   Z6, Z6
+	VDIVPS    Z6, Z8, Z8
+	VMULPS    Z8, Z8, Z4
+	VMULPS    Z1, Z7, Z7
+	VMULPS    Z2, Z4, Z4
+	VADDPS    Z4, Z7, Z7
+	VMOVUPS   Z7, K1, (R13)(R14*1)
+	VMULPS    Z0, Z8, Z8
+	VSUBPS    Z8, Z5, Z5
+	VMOVUPS   Z5, K1, (SI)(R14*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func amsgradAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, alpha float32, keep1 float32, keep2 float32, eps float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·amsgradAVX512(SB), $0-104
+	VBROADCASTSS alpha+88(FP), Z0
+	VBROADCASTSS keep1+92(FP), Z1
+	VBROADCASTSS keep2+96(FP), Z2
+	VBROADCASTSS eps+100(FP), Z3
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	ADDQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	LEAQ       (R12)(AX*1), R13
+	LEAQ       (R13)(AX*1), R14
+	XORQ       R15, R15
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (CX)(R15*1), Z4
+	VMOVUPS (SI)(R15*1), Z5
+	VMOVUPS (R12)(R15*1), Z6
+	VMOVUPS (R13)(R15*1), Z7
+	VMOVUPS (R14)(R15*1), Z8
+	VMULPS  Z4, Z4, Z9
+	VSUBPS  Z6, Z4, Z4
+	VMULPS  Z1, Z4, Z4
+	VADDPS  Z4, Z6, Z6
+	VSUBPS  Z7, Z9, Z9
+	VMULPS  Z2, Z9, Z9
+	VADDPS  Z9, Z7, Z7
+	VMOVUPS Z6, (R12)(R15*1)
+	VMOVUPS Z7, (R13)(R15*1)
+	VMAXPS  Z7, Z8, Z7
+	VMOVUPS Z7, (R14)(R15*1)
+	VSQRTPS Z7, Z4
+	VADDPS  Z3, Z4, Z4
+	VMULPS  Z0, Z6, Z9
+	VDIVPS  Z4, Z9, Z9
+	VSUBPS  Z9, Z5, Z5
+	VMOVUPS Z5, (SI)(R15*1)
+	ADDQ    $0x40, R15
+	CMPQ    R15, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R15*1), K1, Z4
+	VMOVUPS.Z (SI)(R15*1), K1, Z5
+	VMOVUPS.Z (R12)(R15*1), K1, Z6
+	VMOVUPS.Z (R13)(R15*1), K1, Z7
+	VMOVUPS.Z (R14)(R15*1), K1, Z8
+	VMULPS    Z4, Z4, Z9
+	VSUBPS    Z6, Z4, Z4
+	VMULPS    Z1, Z4, Z4
+	VADDPS    Z4, Z6, Z6
+	VSUBPS    Z7, Z9, Z9
+	VMULPS    Z2, Z9, Z9
+	VADDPS    Z9, Z7, Z7
+	VMOVUPS   Z6, K1, (R12)(R15*1)
+	VMOVUPS   Z7, K1, (R13)(R15*1)
+	VMAXPS    Z7, Z8, Z7
+	VMOVUPS   Z7, K1, (R14)(R15*1)
+	VSQRTPS   Z7, Z4
+	VADDPS    Z3, Z4, Z4
+	VMULPS    Z0, Z6, Z9
+	VDIVPS    Z4, Z9, Z9
+	VSUBPS    Z9, Z5, Z5
+	VMOVUPS   Z5, K1, (SI)(R15*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func adamaxAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, under float32, part float32, keep float32, eps float32)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·adamaxAVX512(SB), $0-108
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS under+92(FP), Z1
+	VBROADCASTSS part+96(FP), Z2
+	VBROADCASTSS keep+100(FP), Z3
+	VBROADCASTSS eps+104(FP), Z4
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X5
+	VBROADCASTSS X5, Z5
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	LEAQ       (R12)(AX*1), R13
+	XORQ       R14, R14
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (CX)(R14*1), Z6
+	VMOVUPS (SI)(R14*1), Z7
+	VMOVUPS (R12)(R14*1), Z8
+	VMOVUPS (R13)(R14*1), Z9
+	VMOVUPS Z6, Z10
+	VANDNPS Z10, Z5, Z10
+	VSUBPS  Z8, Z6, Z6
+	VMULPS  Z2, Z6, Z6
+	VADDPS  Z6, Z8, Z8
+	VMOVUPS Z8, (R12)(R14*1)
+	VMULPS  Z3, Z9, Z9
+	VMAXPS  Z10, Z9, Z10
+	VMOVUPS Z10, (R13)(R14*1)
+	VADDPS  Z4, Z10, Z10
+	VMULPS  Z1, Z10, Z10
+	VMULPS  Z0, Z8, Z8
+	VDIVPS  Z10, Z8, Z8
+	VSUBPS  Z8, Z7, Z7
+	VMOVUPS Z7, (SI)(R14*1)
+	ADDQ    $0x40, R14
+	CMPQ    R14, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R14*1), K1, Z6
+	VMOVUPS.Z (SI)(R14*1), K1, Z7
+	VMOVUPS.Z (R12)(R14*1), K1, Z8
+	VMOVUPS.Z (R13)(R14*1), K1, Z9
+	VMOVUPS   Z6, Z10
+	VANDNPS   Z10, Z5, Z10
+	VSUBPS    Z8, Z6, Z6
+	VMULPS    Z2, Z6, Z6
+	VADDPS    Z6, Z8, Z8
+	VMOVUPS   Z8, K1, (R12)(R14*1)
+	VMULPS    Z3, Z9, Z9
+	VMAXPS    Z10, Z9, Z10
+	VMOVUPS   Z10, K1, (R13)(R14*1)
+	VADDPS    Z4, Z10, Z10
+	VMULPS    Z1, Z10, Z10
+	VMULPS    Z0, Z8, Z8
+	VDIVPS    Z10, Z8, Z8
+	VSUBPS    Z8, Z7, Z7
+	VMOVUPS   Z7, K1, (SI)(R14*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func nadamAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, next float32, underNext float32, fresh float32, under float32, over float32, part1 float32, part2 float32, eps float32)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·nadamAVX512(SB), $0-124
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS part1+112(FP), Z1
+	VBROADCASTSS part2+116(FP), Z2
+	VBROADCASTSS over+108(FP), Z3
+	VBROADCASTSS eps+120(FP), Z4
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	LEAQ       (R12)(AX*1), R13
+	XORQ       R14, R14
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS      (CX)(R14*1), Z5
+	VMOVUPS      (SI)(R14*1), Z6
+	VMOVUPS      (R12)(R14*1), Z7
+	VMOVUPS      (R13)(R14*1), Z8
+	VMOVUPS      Z5, Z9
+	VSUBPS       Z7, Z9, Z9
+	VMULPS       Z1, Z9, Z9
+	VADDPS       Z9, Z7, Z7
+	VMOVUPS      Z7, (R12)(R14*1)
+	VMULPS       Z5, Z5, Z9
+	VSUBPS       Z8, Z9, Z9
+	VMULPS       Z2, Z9, Z9
+	VADDPS       Z9, Z8, Z8
+	VMOVUPS      Z8, (R13)(R14*1)
+	VBROADCASTSS next+92(FP), Z9
+	VMULPS       Z9, Z7, Z7
+	VBROADCASTSS underNext+96(FP), Z9
+	VDIVPS       Z9, Z7, Z7
+	VBROADCASTSS fresh+100(FP), Z9
+	VMULPS       Z9, Z5, Z5
+	VBROADCASTSS under+104(FP), Z9
+	VDIVPS       Z9, Z5, Z5
+	VADDPS       Z5, Z7, Z7
+	VMULPS       Z0, Z7, Z7
+	VDIVPS       Z3, Z8, Z8
+	VSQRTPS      Z8, Z8
+	VADDPS       Z4, Z8, Z8
+	VDIVPS       Z8, Z7, Z7
+	VSUBPS       Z7, Z6, Z6
+	VMOVUPS      Z6, (SI)(R14*1)
+	ADDQ         $0x40, R14
+	CMPQ         R14, DX
+	JNE          step_vector
+
+step_rest:
+	TESTQ        BX, BX
+	JZ           step_end
+	VMOVUPS.Z    (CX)(R14*1), K1, Z5
+	VMOVUPS.Z    (SI)(R14*1), K1, Z6
+	VMOVUPS.Z    (R12)(R14*1), K1, Z7
+	VMOVUPS.Z    (R13)(R14*1), K1, Z8
+	VMOVUPS      Z5, Z9
+	VSUBPS       Z7, Z9, Z9
+	VMULPS       Z1, Z9, Z9
+	VADDPS       Z9, Z7, Z7
+	VMOVUPS      Z7, K1, (R12)(R14*1)
+	VMULPS       Z5, Z5, Z9
+	VSUBPS       Z8, Z9, Z9
+	VMULPS       Z2, Z9, Z9
+	VADDPS       Z9, Z8, Z8
+	VMOVUPS      Z8, K1, (R13)(R14*1)
+	VBROADCASTSS next+92(FP), Z9
+	VMULPS       Z9, Z7, Z7
+	VBROADCASTSS underNext+96(FP), Z9
+	VDIVPS       Z9, Z7, Z7
+	VBROADCASTSS fresh+100(FP), Z9
+	VMULPS       Z9, Z5, Z5
+	VBROADCASTSS under+104(FP), Z9
+	VDIVPS       Z9, Z5, Z5
+	VADDPS       Z5, Z7, Z7
+	VMULPS       Z0, Z7, Z7
+	VDIVPS       Z3, Z8, Z8
+	VSQRTPS      Z8, Z8
+	VADDPS       Z4, Z8, Z8
+	VDIVPS       Z8, Z7, Z7
+	VSUBPS       Z7, Z6, Z6
+	VMOVUPS      Z6, K1, (SI)(R14*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func lionAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·lionAVX512(SB), $0-108
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS beta1+92(FP), Z1
+	VBROADCASTSS fresh1+96(FP), Z2
+	VBROADCASTSS beta2+100(FP), Z3
+	VBROADCASTSS fresh2+104(FP), Z4
+	MOVL         $0x00800000, AX
+	VMOVD        AX, X5
+	VBROADCASTSS X5, Z5
+	MOVL         $0x7e800000, AX
+	VMOVD        AX, X6
+	VBROADCASTSS X6, Z6
+	MOVL         $0x3f800000, AX
+	VMOVD        AX, X7
+	VBROADCASTSS X7, Z7
+	MOVL         $0xbf800000, AX
+	VMOVD        AX, X8
+	VBROADCASTSS X8, Z8
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X9
+	VBROADCASTSS X9, Z9
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	XORQ       R13, R13
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS   (CX)(R13*1), Z10
+	VMOVUPS   (SI)(R13*1), Z11
+	VMOVUPS   (R12)(R13*1), Z12
+	VMULPS    Z1, Z12, Z13
+	VMOVUPS   Z13, Z14
+	VANDNPS   Z14, Z9, Z14
+	VCMPPS    $0x05, Z5, Z14, K2
+	VMOVUPS.Z Z13, K2, Z13
+	VMULPS    Z2, Z10, Z14
+	VADDPS    Z14, Z13, Z13
+	VMOVUPS   Z13, Z14
+	VANDNPS   Z14, Z9, Z14
+	VCMPPS    $0x05, Z5, Z14, K2
+	VMOVUPS.Z Z13, K2, Z13
+	VMULPS    Z6, Z13, Z13
+	VMAXPS    Z13, Z8, Z13
+	VMINPS    Z13, Z7, Z13
+	VMULPS    Z0, Z13, Z13
+	VSUBPS    Z13, Z11, Z11
+	VMOVUPS   Z11, (SI)(R13*1)
+	VMULPS    Z3, Z12, Z12
+	VMULPS    Z4, Z10, Z10
+	VADDPS    Z10, Z12, Z12
+	VMOVUPS   Z12, Z14
+	VANDNPS   Z14, Z9, Z14
+	VCMPPS    $0x05, Z5, Z14, K2
+	VMOVUPS.Z Z12, K2, Z12
+	VMOVUPS   Z12, (R12)(R13*1)
+	ADDQ      $0x40, R13
+	CMPQ      R13, DX
+	JNE       step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R13*1), K1, Z10
+	VMOVUPS.Z (SI)(R13*1), K1, Z11
+	VMOVUPS.Z (R12)(R13*1), K1, Z12
+	VMULPS    Z1, Z12, Z13
+	VMOVUPS   Z13, Z14
+	VANDNPS   Z14, Z9, Z14
+	VCMPPS    $0x05, Z5, Z14, K2
+	VMOVUPS.Z Z13, K2, Z13
+	VMULPS    Z2, Z10, Z14
+	VADDPS    Z14, Z13, Z13
+	VMOVUPS   Z13, Z14
+	VANDNPS   Z14, Z9, Z14
+	VCMPPS    $0x05, Z5, Z14, K2
+	VMOVUPS.Z Z13, K2, Z13
+	VMULPS    Z6, Z13, Z13
+	VMAXPS    Z13, Z8, Z13
+	VMINPS    Z13, Z7, Z13
+	VMULPS    Z0, Z13, Z13
+	VSUBPS    Z13, Z11, Z11
+	VMOVUPS   Z11, K1, (SI)(R13*1)
+	VMULPS    Z3, Z12, Z12
+	VMULPS    Z4, Z10, Z10
+	VADDPS    Z10, Z12, Z12
+	VMOVUPS   Z12, Z14
+	VANDNPS   Z14, Z9, Z14
+	VCMPPS    $0x05, Z5, Z14, K2
+	VMOVUPS.Z Z12, K2, Z12
+	VMOVUPS   Z12, K1, (R12)(R13*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func ftrlAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, l1 float32, penalty float32, shrink float32)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·ftrlAVX512(SB), $0-104
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS l1+92(FP), Z1
+	VBROADCASTSS penalty+96(FP), Z2
+	VBROADCASTSS shrink+100(FP), Z3
+	MOVL         $0x00800000, AX
+	VMOVD        AX, X4
+	VBROADCASTSS X4, Z5
+	VXORPS       Z4, Z4, Z4
+	VSUBPS       Z1, Z4, Z4
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	LEAQ       (R12)(AX*1), R13
+	XORQ       R14, R14
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (CX)(R14*1), Z6
+	VMOVUPS (SI)(R14*1), Z7
+	VMOVUPS (R12)(R14*1), Z8
+	VMOVUPS (R13)(R14*1), Z9
+	VSQRTPS Z8, Z10
+	VMULPS  Z6, Z6, Z11
+	VADDPS  Z11, Z8, Z8
+	VMOVUPS Z8, (R12)(R14*1)
+	VSQRTPS Z8, Z8
+	VSUBPS  Z10, Z8, Z10
+	VDIVPS  Z0, Z10, Z10
+	VMULPS  Z7, Z10, Z10
+	VMULPS  Z3, Z7, Z7
+	VADDPS  Z7, Z6, Z6
+	VADDPS  Z6, Z9, Z9
+	VSUBPS  Z10, Z9, Z9
+	VMOVUPS Z9, (R13)(R14*1)
+	VDIVPS  Z0, Z8, Z8
+	VADDPS  Z2, Z8, Z8
+	VMAXPS  Z8, Z5, Z8
+	VMOVUPS Z9, Z7
+	VMAXPS  Z7, Z4, Z7
+	VMINPS  Z7, Z1, Z7
+	VSUBPS  Z9, Z7, Z7
+	VDIVPS  Z8, Z7, Z7
+	VMOVUPS Z7, (SI)(R14*1)
+	ADDQ    $0x40, R14
+	CMPQ    R14, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R14*1), K1, Z6
+	VMOVUPS.Z (SI)(R14*1), K1, Z7
+	VMOVUPS.Z (R12)(R14*1), K1, Z8
+	VMOVUPS.Z (R13)(R14*1), K1, Z9
+	VSQRTPS   Z8, Z10
+	VMULPS    Z6, Z6, Z11
+	VADDPS    Z11, Z8, Z8
+	VMOVUPS   Z8, K1, (R12)(R14*1)
+	VSQRTPS   Z8, Z8
+	VSUBPS    Z10, Z8, Z10
+	VDIVPS    Z0, Z10, Z10
+	VMULPS    Z7, Z10, Z10
+	VMULPS    Z3, Z7, Z7
+	VADDPS    Z7, Z6, Z6
+	VADDPS    Z6, Z9, Z9
+	VSUBPS    Z10, Z9, Z9
+	VMOVUPS   Z9, K1, (R13)(R14*1)
+	VDIVPS    Z0, Z8, Z8
+	VADDPS    Z2, Z8, Z8
+	VMAXPS    Z8, Z5, Z8
+	VMOVUPS   Z9, Z7
+	VMAXPS    Z7, Z4, Z7
+	VMINPS    Z7, Z1, Z7
+	VSUBPS    Z9, Z7, Z7
+	VDIVPS    Z8, Z7, Z7
+	VMOVUPS   Z7, K1, (SI)(R14*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func proximalSGDAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, pull float32, divisor float32)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·proximalSGDAVX512(SB), $0-100
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS pull+92(FP), Z1
+	VBROADCASTSS divisor+96(FP), Z2
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X3
+	VBROADCASTSS X3, Z3
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X4
+	VBROADCASTSS X4, Z4
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	XORQ       R12, R12
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (CX)(R12*1), Z5
+	VMOVUPS (SI)(R12*1), Z6
+	VMULPS  Z0, Z5, Z5
+	VSUBPS  Z5, Z6, Z6
+	VANDPS  Z4, Z6, Z5
+	VANDNPS Z6, Z4, Z6
+	VSUBPS  Z1, Z6, Z6
+	VMAXPS  Z6, Z3, Z6
+	VORPS   Z5, Z6, Z6
+	VDIVPS  Z2, Z6, Z6
+	VMOVUPS Z6, (SI)(R12*1)
+	ADDQ    $0x40, R12
+	CMPQ    R12, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R12*1), K1, Z5
+	VMOVUPS.Z (SI)(R12*1), K1, Z6
+	VMULPS    Z0, Z5, Z5
+	VSUBPS    Z5, Z6, Z6
+	VANDPS    Z4, Z6, Z5
+	VANDNPS   Z6, Z4, Z6
+	VSUBPS    Z1, Z6, Z6
+	VMAXPS    Z6, Z3, Z6
+	VORPS     Z5, Z6, Z6
+	VDIVPS    Z2, Z6, Z6
+	VMOVUPS   Z6, K1, (SI)(R12*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func proximalAdagradAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, l1 float32, l2 float32)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·proximalAdagradAVX512(SB), $0-100
+	VBROADCASTSS lr+88(FP), Z0
+	VBROADCASTSS l1+92(FP), Z1
+	VBROADCASTSS l2+96(FP), Z2
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X3
+	VBROADCASTSS X3, Z3
+	MOVL         $0x3f800000, AX
+	VMOVD        AX, X4
+	VBROADCASTSS X4, Z4
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X5
+	VBROADCASTSS X5, Z5
+	MOVQ         width+32(FP), CX
+	MOVQ         CX, AX
+	SHLQ         $0x02, AX
+	MOVQ         AX, DX
+	ANDQ         $-64, DX
+	MOVQ         AX, BX
+	SUBQ         DX, BX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, SI
+	SHLL         CL, SI
+	DECL         SI
+	KMOVW        SI, K1
+	MOVQ         grads_base+64(FP), CX
+	MOVQ         AX, SI
+	ADDQ         AX, SI
+	MOVQ         rows_len+48(FP), DI
+	TESTQ        DI, DI
+	JZ           done
+	MOVQ         rows_base+40(FP), R8
+	LEAQ         -4(R8)(DI*4), DI
+	MOVQ         slab_base+0(FP), R9
+	MOVQ         stride+24(FP), R10
+	SHLQ         $0x02, R10
+	LEAQ         -1(SI), R11
+	MOVQ         R8, SI
+	LEAQ         128(SI), R12
+	CMPQ         R12, DI
+	CMOVQHI      DI, R12
+
+warm:
+	MOVL  (SI), R13
+	IMULQ R10, R13
+	ADDQ  R9, R13
+	LEAQ  (R13)(R11*1), R14
+
+warm_line:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	CMPQ       R13, R14
+	JB         warm_line
+	PREFETCHT1 (R14)
+	ADDQ       $0x04, SI
+	CMPQ       SI, R12
+	JB         warm
+
+row:
+	LEAQ    128(R8), SI
+	CMPQ    SI, DI
+	CMOVQHI DI, SI
+	MOVL    (SI), SI
+	IMULQ   R10, SI
+	ADDQ    R9, SI
+	LEAQ    (SI)(R11*1), R12
+
+ahead_line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, R12
+	JB         ahead_line
+	PREFETCHT1 (R12)
+	MOVL       (R8), SI
+	IMULQ      R10, SI
+	ADDQ       R9, SI
+	LEAQ       (SI)(AX*1), R12
+	XORQ       R13, R13
+	TESTQ      DX, DX
+	JZ         step_rest
+
+step_vector:
+	VMOVUPS (CX)(R13*1), Z6
+	VMOVUPS (SI)(R13*1), Z7
+	VMOVUPS (R12)(R13*1), Z8
+	VMULPS  Z6, Z6, Z9
+	VADDPS  Z9, Z8, Z8
+	VMOVUPS Z8, (R12)(R13*1)
+	VSQRTPS Z8, Z8
+	VDIVPS  Z8, Z0, Z8
+	VMULPS  Z8, Z6, Z6
+	VSUBPS  Z6, Z7, Z7
+	VMULPS  Z1, Z8, Z9
+	VMULPS  Z2, Z8, Z8
+	VADDPS  Z4, Z8, Z8
+	VANDPS  Z5, Z7, Z6
+	VANDNPS Z7, Z5, Z7
+	VSUBPS  Z9, Z7, Z7
+	VMAXPS  Z7, Z3, Z7
+	VORPS   Z6, Z7, Z7
+	VDIVPS  Z8, Z7, Z7
+	VMOVUPS Z7, (SI)(R13*1)
+	ADDQ    $0x40, R13
+	CMPQ    R13, DX
+	JNE     step_vector
+
+step_rest:
+	TESTQ     BX, BX
+	JZ        step_end
+	VMOVUPS.Z (CX)(R13*1), K1, Z6
+	VMOVUPS.Z (SI)(R13*1), K1, Z7
+	VMOVUPS.Z (R12)(R13*1), K1, Z8
+	VMULPS    Z6, Z6, Z9
+	VADDPS    Z9, Z8, Z8
+	VMOVUPS   Z8, K1, (R12)(R13*1)
+	VSQRTPS   Z8, Z8
+	VDIVPS    Z8, Z0, Z8
+	VMULPS    Z8, Z6, Z6
+	VSUBPS    Z6, Z7, Z7
+	VMULPS    Z1, Z8, Z9
+	VMULPS    Z2, Z8, Z8
+	VADDPS    Z4, Z8, Z8
+	VANDPS    Z5, Z7, Z6
+	VANDNPS   Z7, Z5, Z7
+	VSUBPS    Z9, Z7, Z7
+	VMAXPS    Z7, Z3, Z7
+	VORPS     Z6, Z7, Z7
+	VDIVPS    Z8, Z7, Z7
+	VMOVUPS   Z7, K1, (SI)(R13*1)
+
+step_end:
+	ADDQ AX, CX
+	ADDQ $0x04, R8
+	CMPQ R8, DI
+	JBE  row
 
 done:
 	VZEROUPPER

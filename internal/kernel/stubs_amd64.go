@@ -74,6 +74,76 @@ func adamAVX2(slab []float32, stride int, width int, rows []uint32, grads []floa
 //go:noescape
 func adamDecayAVX2(row []float32, width int, alphas []float32, keep1 float32, keep2 float32, eps float32)
 
+// momentumRowsAVX2 is momentumRowsGo with vectors.
+//
+//go:noescape
+func momentumRowsAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, momentum float32)
+
+// nesterovAVX2 is nesterovGo with vectors.
+//
+//go:noescape
+func nesterovAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, momentum float32)
+
+// rmspropAVX2 is rmspropGo with vectors.
+//
+//go:noescape
+func rmspropAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+
+// rmspropMomentumAVX2 is rmspropGo with vectors.
+//
+//go:noescape
+func rmspropMomentumAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+
+// rmspropCenteredAVX2 is rmspropGo with vectors.
+//
+//go:noescape
+func rmspropCenteredAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+
+// rmspropCenteredMomentumAVX2 is rmspropGo with vectors.
+//
+//go:noescape
+func rmspropCenteredMomentumAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+
+// adadeltaAVX2 is adadeltaGo with vectors.
+//
+//go:noescape
+func adadeltaAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32)
+
+// amsgradAVX2 is amsgradGo with vectors.
+//
+//go:noescape
+func amsgradAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, alpha float32, keep1 float32, keep2 float32, eps float32)
+
+// adamaxAVX2 is adamaxGo with vectors.
+//
+//go:noescape
+func adamaxAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, under float32, part float32, keep float32, eps float32)
+
+// nadamAVX2 is nadamGo with vectors.
+//
+//go:noescape
+func nadamAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, next float32, underNext float32, fresh float32, under float32, over float32, part1 float32, part2 float32, eps float32)
+
+// lionAVX2 is lionGo with vectors.
+//
+//go:noescape
+func lionAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32)
+
+// ftrlAVX2 is ftrlGo with vectors.
+//
+//go:noescape
+func ftrlAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, l1 float32, penalty float32, shrink float32)
+
+// proximalSGDAVX2 is proximalSGDGo with vectors.
+//
+//go:noescape
+func proximalSGDAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, pull float32, divisor float32)
+
+// proximalAdagradAVX2 is proximalAdagradGo with vectors.
+//
+//go:noescape
+func proximalAdagradAVX2(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, l1 float32, l2 float32)
+
 // poolSumAVX512 is poolSumGo with vectors.
 //
 //go:noescape
@@ -138,3 +208,73 @@ func adamAVX512(slab []float32, stride int, width int, rows []uint32, grads []fl
 //
 //go:noescape
 func adamDecayAVX512(row []float32, width int, alphas []float32, keep1 float32, keep2 float32, eps float32)
+
+// momentumRowsAVX512 is momentumRowsGo with vectors.
+//
+//go:noescape
+func momentumRowsAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, momentum float32)
+
+// nesterovAVX512 is nesterovGo with vectors.
+//
+//go:noescape
+func nesterovAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, momentum float32)
+
+// rmspropAVX512 is rmspropGo with vectors.
+//
+//go:noescape
+func rmspropAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+
+// rmspropMomentumAVX512 is rmspropGo with vectors.
+//
+//go:noescape
+func rmspropMomentumAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+
+// rmspropCenteredAVX512 is rmspropGo with vectors.
+//
+//go:noescape
+func rmspropCenteredAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+
+// rmspropCenteredMomentumAVX512 is rmspropGo with vectors.
+//
+//go:noescape
+func rmspropCenteredMomentumAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32, momentum float32)
+
+// adadeltaAVX512 is adadeltaGo with vectors.
+//
+//go:noescape
+func adadeltaAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, rho float32, fresh float32, eps float32)
+
+// amsgradAVX512 is amsgradGo with vectors.
+//
+//go:noescape
+func amsgradAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, alpha float32, keep1 float32, keep2 float32, eps float32)
+
+// adamaxAVX512 is adamaxGo with vectors.
+//
+//go:noescape
+func adamaxAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, under float32, part float32, keep float32, eps float32)
+
+// nadamAVX512 is nadamGo with vectors.
+//
+//go:noescape
+func nadamAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, next float32, underNext float32, fresh float32, under float32, over float32, part1 float32, part2 float32, eps float32)
+
+// lionAVX512 is lionGo with vectors.
+//
+//go:noescape
+func lionAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32)
+
+// ftrlAVX512 is ftrlGo with vectors.
+//
+//go:noescape
+func ftrlAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, l1 float32, penalty float32, shrink float32)
+
+// proximalSGDAVX512 is proximalSGDGo with vectors.
+//
+//go:noescape
+func proximalSGDAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, pull float32, divisor float32)
+
+// proximalAdagradAVX512 is proximalAdagradGo with vectors.
+//
+//go:noescape
+func proximalAdagradAVX512(slab []float32, stride int, width int, rows []uint32, grads []float32, lr float32, l1 float32, l2 float32)

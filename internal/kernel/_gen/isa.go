@@ -20,6 +20,8 @@ type isa interface {
 	loadTail(m Mem, mask Register, v Register)
 	// storeTail stores the masked lanes.
 	storeTail(v, mask Register, m Mem)
+	// zeroWhereLess makes the lanes of x zero where a < b. It spoils a.
+	zeroWhereLess(a, b, x VecVirtual)
 }
 
 // vb is the number of bytes in a vector of s.
@@ -56,6 +58,15 @@ func (avx2) tailMask(n Register, from int) Register {
 func (avx2) loadTail(m Mem, mask, v Register)  { VMASKMOVPS(m, mask, v) }
 func (avx2) storeTail(v, mask Register, m Mem) { VMASKMOVPS(v, mask, m) }
 
+func (avx2) zeroWhereLess(a, b, x VecVirtual) {
+	VCMPPS(notLess, b, a, a)
+	VANDPS(a, x, x)
+}
+
+// notLess compares lanes: true where the first is not less than the second, or
+// either is NaN.
+const notLess = U8(5)
+
 type avx512 struct{}
 
 func (avx512) suffix() string  { return "AVX512" }
@@ -74,3 +85,9 @@ func (avx512) tailMask(n Register, _ int) Register {
 
 func (avx512) loadTail(m Mem, mask, v Register)  { VMOVUPS_Z(m, mask, v) }
 func (avx512) storeTail(v, mask Register, m Mem) { VMOVUPS(v, mask, m) }
+
+func (avx512) zeroWhereLess(a, b, x VecVirtual) {
+	mask := K()
+	VCMPPS(notLess, b, a, mask)
+	VMOVUPS_Z(x, mask, x)
+}

@@ -4,7 +4,7 @@
 //	go run . -pkg kernel -out ../kernel_amd64.s -stubs ../stubs_amd64.go
 //
 // What differs between the two instruction sets is in isa.go. The loops are in
-// pool.go, copy.go, rows.go and update.go. The same input gives the same bytes.
+// pool.go, copy.go, rows.go, update.go and rules.go. The same input gives the same bytes.
 package main
 
 import (
@@ -30,6 +30,20 @@ func main() {
 		rowWiseAdagrad(s)
 		adam(s)
 		adamDecay(s)
+		momentum(s, false)
+		momentum(s, true)
+		rmsprop(s, "rmsprop", false, false)
+		rmsprop(s, "rmspropMomentum", true, false)
+		rmsprop(s, "rmspropCentered", false, true)
+		rmsprop(s, "rmspropCenteredMomentum", true, true)
+		adadelta(s)
+		amsgrad(s)
+		adamax(s)
+		nadam(s)
+		lion(s)
+		ftrl(s)
+		proximalSGD(s)
+		proximalAdagrad(s)
 	}
 	Generate()
 }
