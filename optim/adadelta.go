@@ -1,6 +1,9 @@
 package optim
 
-import "github.com/rowan-embeddings/rowan/internal/portable"
+import (
+	"github.com/rowan-embeddings/rowan/internal/kernel"
+	"github.com/rowan-embeddings/rowan/internal/portable"
+)
 
 // Adadelta takes steps as long as those before were, in proportion to the
 // gradients (Zeiler, 2012), in Keras' form:
@@ -39,16 +42,8 @@ func (a Adadelta) Validate() error {
 
 // Update takes one step on each row of b.
 func (a Adadelta) Update(b Block) {
-	rho, fresh, eps := float32(a.Rho), float32(1-a.Rho), float32(a.Epsilon)
-	for i := range b.Rows {
-		w, slots := b.row(i, 2*b.Width)
-		v, u := slots[:b.Width], slots[b.Width:]
-		for j, g := range b.grad(i) {
-			v[j] = float32(rho*v[j]) + float32(fresh*float32(g*g))
-			d := float32(sqrt(u[j]+eps)*g) / sqrt(v[j]+eps)
-			u[j] = float32(rho*u[j]) + float32(fresh*float32(d*d))
-			w[j] -= float32(b.LR * d)
-		}
+	for p := range b.pieces() {
+		kernel.Adadelta(p.Data, p.Stride, p.Width, p.Rows, p.Grads, p.LR, float32(a.Rho), float32(1-a.Rho), float32(a.Epsilon))
 	}
 }
 

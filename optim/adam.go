@@ -68,40 +68,17 @@ func (a Adam) Validate() error {
 
 // Update takes one step on each row of b.
 func (a Adam) Update(b Block) {
-	alpha := a.correction(b.Step).alpha(b.LR)
+	step, update := a.step(a.correction(b.Step).alpha(b.LR)), kernel.Adam
 	if a.AMSGrad {
-		for i := range b.Rows {
-			w, state := b.row(i, 3*b.Width)
-			a.amsgrad(w, state, b.grad(i), alpha)
-		}
-		return
+		update = kernel.AMSGrad
 	}
-	step := kernel.AdamStep{Alpha: alpha, Beta1: a.Beta1, Beta2: a.Beta2, Eps: float32(a.Epsilon)}
 	for p := range b.pieces() {
-		kernel.Adam(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
+		update(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
 	}
 }
 
-// amsgrad takes one step on one row; no gradient is a gradient of zeros.
-func (a Adam) amsgrad(w, state, grad []float32, alpha float32) {
-	n := len(w)
-	m, v, top := state[:n], state[n:2*n], state[2*n:3*n]
-	fresh1, fresh2, eps := float32(1-a.Beta1), float32(1-a.Beta2), float32(a.Epsilon)
-	for j := range w {
-		g := at(grad, j)
-		m[j] += float32((g - m[j]) * fresh1)
-		v[j] += float32((float32(g*g) - v[j]) * fresh2)
-		top[j] = max(top[j], v[j])
-		w[j] -= float32(m[j]*alpha) / (sqrt(top[j]) + eps)
-	}
-}
-
-// at returns grad[j], or 0 if there is no gradient.
-func at(grad []float32, j int) float32 {
-	if grad == nil {
-		return 0
-	}
-	return grad[j]
+func (a Adam) step(alpha float32) kernel.AdamStep {
+	return kernel.AdamStep{Alpha: alpha, Beta1: a.Beta1, Beta2: a.Beta2, Eps: float32(a.Epsilon)}
 }
 
 // correction is what makes up for moments that start at zero: sqrt(1-Beta2^t)

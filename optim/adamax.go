@@ -1,6 +1,10 @@
 package optim
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/rowan-embeddings/rowan/internal/kernel"
+)
 
 // Adamax is Adam with the largest gradient, which decays, in the place of the
 // second moment (Kingma and Ba, 2015), in Keras' form; t is the step:
@@ -41,38 +45,26 @@ func (a Adamax) Validate() error {
 	)
 }
 
-// adamaxStep is what a step needs to know beside the row.
-type adamaxStep struct{ lr, under float32 }
-
 // scalars returns what step t at a learning rate needs to know.
-func (a Adamax) scalars(t int64, lr float32) adamaxStep {
-	return adamaxStep{lr: lr, under: 1 - power32(a.Beta1, t)}
+func (a Adamax) scalars(t int64, lr float32) kernel.AdamaxStep {
+	return kernel.AdamaxStep{
+		LR: lr, Under: 1 - power32(a.Beta1, t),
+		Part: float32(1 - a.Beta1), Keep: float32(a.Beta2), Eps: float32(a.Epsilon),
+	}
 }
 
 // Update takes one step on each row of b.
 func (a Adamax) Update(b Block) {
-	s := a.scalars(b.Step, b.LR)
-	for i := range b.Rows {
-		w, slots := b.row(i, 2*b.Width)
-		a.step(w, slots[:b.Width], slots[b.Width:], b.grad(i), s)
-	}
-}
-
-// step takes one step on one row; no gradient is a gradient of zeros.
-func (a Adamax) step(w, m, u, grad []float32, s adamaxStep) {
-	fresh, keep, eps := float32(1-a.Beta1), float32(a.Beta2), float32(a.Epsilon)
-	for j := range w {
-		g := at(grad, j)
-		m[j] += float32((g - m[j]) * fresh)
-		u[j] = max(float32(keep*u[j]), abs(g))
-		w[j] -= float32(s.lr*m[j]) / float32(s.under*(u[j]+eps))
+	step := a.scalars(b.Step, b.LR)
+	for p := range b.pieces() {
+		kernel.Adamax(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
 	}
 }
 
 // CatchUp brings rows to step b.Step, as [Adam.CatchUp] does. The steps fade by
 // Beta1/Beta2, or faster, a step.
 func (a Adamax) CatchUp(b Block, last []int64, rate Schedule) {
-	f := adamaxFaders.Get().(*fader[adamaxStep, adamaxFade])
+	f := adamaxFaders.Get().(*fader[kernel.AdamaxStep, adamaxFade])
 	f.catchUp(adamaxFade{a}, b, last, rate, 2*b.Width)
 	adamaxFaders.Put(f)
 }
@@ -84,14 +76,14 @@ func (a Adamax) moving(rate Schedule) int64 {
 	return n
 }
 
-var adamaxFaders = sync.Pool{New: func() any { return new(fader[adamaxStep, adamaxFade]) }}
+var adamaxFaders = sync.Pool{New: func() any { return new(fader[kernel.AdamaxStep, adamaxFade]) }}
 
 // adamaxFade is Adamax without gradients.
 type adamaxFade struct{ Adamax }
 
-func (a adamaxFade) fade(row []float32, width int, steps []adamaxStep) {
+func (a adamaxFade) fade(row, zeros []float32, steps []kernel.AdamaxStep) {
 	for _, s := range steps {
-		a.step(row[:width], row[width:2*width], row[2*width:], nil, s)
+		kernel.Adamax(row, len(row), len(zeros), only, zeros, s)
 	}
 }
 
@@ -100,7 +92,7 @@ func (a adamaxFade) beta() (beta, shrink float64) { return a.Beta1, a.Beta1 / a.
 // moves knows that the corrections to come are at most 1/(1-Beta1^next).
 func (a adamaxFade) moves(row []float32, width int, next int64, peak float64) bool {
 	w, m, u := row[:width], row[width:2*width], row[2*width:]
-	bound := float32(peak*0x1p26) / a.scalars(next, 0).under
+	bound := float32(peak*0x1p26) / a.scalars(next, 0).Under
 	eps := float32(a.Epsilon)
 	for j := range w {
 		if abs(m[j])*bound > abs(w[j])*(u[j]+eps) {

@@ -64,8 +64,8 @@ func (a adamFade) correctionOf(step int64) correction {
 	return a.correction(step)
 }
 
-func (a adamFade) fade(row []float32, width int, alphas []float32) {
-	kernel.AdamDecay(row, width, alphas, a.Beta1, a.Beta2, float32(a.Epsilon))
+func (a adamFade) fade(row, zeros, alphas []float32) {
+	kernel.AdamDecay(row, len(zeros), alphas, a.Beta1, a.Beta2, float32(a.Epsilon))
 }
 
 func (a adamFade) beta() (beta, shrink float64) { return a.Beta1, a.Beta1 / math.Sqrt(a.Beta2) }
@@ -95,9 +95,9 @@ func (a adamFade) rest(row []float32, width int, n int64) {
 // amsgradFade is Adam with AMSGrad, whose divisor stays when v decays.
 type amsgradFade struct{ adamFade }
 
-func (a amsgradFade) fade(row []float32, width int, alphas []float32) {
+func (a amsgradFade) fade(row, zeros, alphas []float32) {
 	for _, alpha := range alphas {
-		a.amsgrad(row[:width], row[width:], nil, alpha)
+		kernel.AMSGrad(row, len(row), len(zeros), only, zeros, a.step(alpha))
 	}
 }
 

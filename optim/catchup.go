@@ -18,9 +18,9 @@ import (
 type fading[S any] interface {
 	// scalars returns what step t at a learning rate needs to know.
 	scalars(t int64, lr float32) S
-	// fade takes len(s) steps on a row without gradients, with the bits of as
-	// many calls of Update with gradients of zero.
-	fade(row []float32, width int, s []S)
+	// fade takes len(s) steps on a row whose gradients are zeros, as many as it
+	// has weights, with the bits of as many calls of Update.
+	fade(row, zeros []float32, s []S)
 	// beta is what a step keeps of the momentum; shrink is Beta1/c.
 	beta() (beta, shrink float64)
 	// moves tells whether some step from next on can change a weight, at
@@ -63,9 +63,13 @@ type fader[S any, R fading[S]] struct {
 	// early allows to stop before limit: see settled.
 	early bool
 
+	zeros  []float32
 	recent []S          // the scalars of the last steps up to step
 	older  [fadeChunk]S // those of one chunk further back
 }
+
+// only names the row of a slab of one row.
+var only = []uint32{0}
 
 // fadeChunk is the number of steps between looks at whether a row is settled:
 // a look costs about as much as five steps of Adam.
@@ -78,6 +82,7 @@ func (f *fader[S, R]) catchUp(rule R, b Block, last []int64, rate Schedule, stat
 		return
 	}
 	f.begin(rule, b.Step, rate, longest)
+	f.zeros = slices.Grow(f.zeros[:0], b.Width)[:b.Width] // nobody writes to it
 	for i, r := range b.Rows {
 		if gap := b.Step - last[i]; gap > 0 {
 			f.row(b.Data[int(r)*b.Stride:][:b.Width+state], b.Width, gap)
@@ -142,7 +147,7 @@ func (f *fader[S, R]) row(row []float32, width int, gap int64) {
 	done := int64(0)
 	for done < steps {
 		n := min(fadeChunk, steps-done)
-		f.rule.fade(row, width, f.scalars(first+done, n))
+		f.rule.fade(row, f.zeros, f.scalars(first+done, n))
 		done += n
 		if f.early && !f.rule.moves(row, width, first+done, f.peak) {
 			break

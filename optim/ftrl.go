@@ -3,6 +3,7 @@ package optim
 import (
 	"math"
 
+	"github.com/rowan-embeddings/rowan/internal/kernel"
 	"github.com/rowan-embeddings/rowan/internal/portable"
 )
 
@@ -95,14 +96,15 @@ func (s *ftrlStep) pow(acc float32) float32 {
 	return float32(portable.Pow(float64(acc), s.power))
 }
 
-// weight is w for given sums. Where nothing is beyond L1 it is 0, even if acc is
-// 0 and Keras divides 0 by 0: no gradient has touched the weight yet.
-func (s *ftrlStep) weight(acc, z float32) float32 {
+// weight is w for given sums, as [kernel.FTRL] has it. The divisor is never 0:
+// a weight that no gradient has touched, with an accumulator of 0, is 0, where
+// Keras divides 0 by 0.
+func (s *ftrlStep) weight(acc, z float32) float32 { return s.weightOf(s.pow(acc), z) }
+
+// weightOf is weight for acc to the power of the step.
+func (s *ftrlStep) weightOf(power, z float32) float32 {
 	clipped := min(max(z, -s.l1), s.l1)
-	if clipped == z {
-		return 0
-	}
-	return (clipped - z) / (s.pow(acc)/s.lr + s.penalty)
+	return (clipped - z) / max(power/s.lr+s.penalty, least)
 }
 
 // Update takes one step on each row of b. A learning rate of 0 leaves the rows
@@ -112,24 +114,56 @@ func (f FTRL) Update(b Block) {
 		return
 	}
 	s := f.scalars(b.LR)
+	for p := range b.pieces() {
+		if s.power != 0.5 || f.anyUntouched(p) {
+			f.rows(p, &s)
+			continue
+		}
+		step := kernel.FTRLStep{LR: s.lr, L1: s.l1, Penalty: s.penalty, Shrink: s.shrink}
+		kernel.FTRL(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
+	}
+}
+
+// rows takes one step on each row of b that some gradient touches or has touched.
+func (f FTRL) rows(b Block, s *ftrlStep) {
 	for i := range b.Rows {
-		w, slots := b.row(i, 2*b.Width)
-		acc, z := slots[:b.Width], slots[b.Width:]
-		if grad := b.grad(i); !f.untouched(acc, z) || !allZero(grad) {
-			s.step(w, acc, z, grad)
+		if !f.untouchedBy(b, i) {
+			w, slots := b.row(i, 2*b.Width)
+			s.step(w, slots[:b.Width], slots[b.Width:], b.grad(i))
 		}
 	}
 }
 
-// step takes one step on one row.
+// step takes one step on one row, with any power; see [kernel.FTRL].
 func (s *ftrlStep) step(w, acc, z, grad []float32) {
 	for j, g := range grad {
-		next := acc[j] + float32(g*g)
-		sigma := (s.pow(next) - s.pow(acc[j])) / s.lr
-		z[j] += (g + float32(s.shrink*w[j])) - float32(sigma*w[j])
-		w[j] = s.weight(next, z[j])
-		acc[j] = next
+		before := s.pow(acc[j])
+		acc[j] += float32(g * g)
+		power := s.pow(acc[j])
+		sigma := (power - before) / s.lr
+		z[j] = z[j] + (g + float32(s.shrink*w[j])) - float32(sigma*w[j])
+		w[j] = s.weightOf(power, z[j])
 	}
+}
+
+// anyUntouched tells whether b has rows that no gradient touches or has touched.
+func (f FTRL) anyUntouched(b Block) bool {
+	for i := range b.Rows {
+		if f.untouchedBy(b, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// untouchedBy tells whether row i of b has and gets no gradient but zero: few
+// rows do, and most show it by the first number of their gradient.
+func (f FTRL) untouchedBy(b Block, i int) bool {
+	if !allZero(b.grad(i)) {
+		return false
+	}
+	_, slots := b.row(i, 2*b.Width)
+	return f.untouched(slots[:b.Width], slots[b.Width:])
 }
 
 // untouched tells whether no gradient but zero has touched a row. (z may be

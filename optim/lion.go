@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/rowan-embeddings/rowan/internal/kernel"
 	"github.com/rowan-embeddings/rowan/internal/portable"
 )
 
@@ -72,14 +73,11 @@ func sign(x float32) float32 {
 // Update takes one step on each row of b.
 func (l Lion) Update(b Block) {
 	beta1, beta2 := float32(l.Beta1), float32(l.Beta2)
-	fresh1, fresh2 := 1-beta1, 1-beta2 // Keras rounds the betas first here
-	for i := range b.Rows {
-		w, m := b.row(i, b.Width)
-		for j, g := range b.grad(i) {
-			direction := vanish(vanish(m[j]*beta1) + float32(g*fresh1))
-			w[j] -= float32(b.LR * sign(direction))
-			m[j] = vanish(float32(m[j]*beta2) + float32(g*fresh2))
-		}
+	step := kernel.LionStep{ // Keras rounds the betas first here
+		LR: b.LR, Beta1: beta1, Fresh1: 1 - beta1, Beta2: beta2, Fresh2: 1 - beta2,
+	}
+	for p := range b.pieces() {
+		kernel.Lion(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
 	}
 }
 

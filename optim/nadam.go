@@ -4,6 +4,7 @@ import (
 	"math"
 	"sync"
 
+	"github.com/rowan-embeddings/rowan/internal/kernel"
 	"github.com/rowan-embeddings/rowan/internal/portable"
 )
 
@@ -49,22 +50,16 @@ func (n Nadam) Validate() error {
 	)
 }
 
-// nadamStep is what a step needs to know beside the row.
-type nadamStep struct {
-	lr          float32
-	next, fresh float32 // β(t+1) and 1-β(t)
-	under       float32 // 1-Π(t)
-	underNext   float32 // 1-Π(t+1)
-	over        float32 // 1-Beta2^t
-}
-
 // scalars returns what step t at a learning rate needs to know.
-func (n Nadam) scalars(t int64, lr float32) nadamStep {
+func (n Nadam) scalars(t int64, lr float32) kernel.NadamStep {
 	next, product := n.warmed(t+1), n.product(t)
-	return nadamStep{
-		lr: lr, next: next, fresh: 1 - n.warmed(t),
-		under: 1 - product, underNext: 1 - float32(product*next),
-		over: 1 - power32(n.Beta2, t),
+	part1, part2 := n.parts()
+	return kernel.NadamStep{
+		LR: lr, Eps: float32(n.Epsilon),
+		Next: next, UnderNext: 1 - float32(product*next),
+		Fresh: 1 - n.warmed(t), Under: 1 - product,
+		Over:  1 - power32(n.Beta2, t),
+		Part1: part1, Part2: part2,
 	}
 }
 
@@ -92,10 +87,9 @@ var warmUps = sync.OnceValue(func() *[560]float64 {
 
 // Update takes one step on each row of b.
 func (n Nadam) Update(b Block) {
-	s := n.scalars(b.Step, b.LR)
-	for i := range b.Rows {
-		w, slots := b.row(i, 2*b.Width)
-		n.step(w, slots[:b.Width], slots[b.Width:], b.grad(i), s)
+	step := n.scalars(b.Step, b.LR)
+	for p := range b.pieces() {
+		kernel.Nadam(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
 	}
 }
 
@@ -104,23 +98,10 @@ func (n Nadam) parts() (first, second float32) {
 	return 1 - float32(n.Beta1), 1 - float32(n.Beta2)
 }
 
-// step takes one step on one row; no gradient is a gradient of zeros.
-func (n Nadam) step(w, m, v, grad []float32, s nadamStep) {
-	first, second := n.parts()
-	eps := float32(n.Epsilon)
-	for j := range w {
-		g := at(grad, j)
-		m[j] += float32((g - m[j]) * first)
-		v[j] += float32((float32(g*g) - v[j]) * second)
-		ahead := float32(s.next*m[j])/s.underNext + float32(s.fresh*g)/s.under
-		w[j] -= float32(ahead*s.lr) / (sqrt(v[j]/s.over) + eps)
-	}
-}
-
 // CatchUp brings rows to step b.Step, as [Adam.CatchUp] does. The steps fade by
 // Beta1/sqrt(Beta2), or faster, a step, but for the corrections.
 func (n Nadam) CatchUp(b Block, last []int64, rate Schedule) {
-	f := nadamFaders.Get().(*fader[nadamStep, nadamFade])
+	f := nadamFaders.Get().(*fader[kernel.NadamStep, nadamFade])
 	f.catchUp(nadamFade{n}, b, last, rate, 2*b.Width)
 	nadamFaders.Put(f)
 }
@@ -132,14 +113,14 @@ func (n Nadam) moving(rate Schedule) int64 {
 	return steps
 }
 
-var nadamFaders = sync.Pool{New: func() any { return new(fader[nadamStep, nadamFade]) }}
+var nadamFaders = sync.Pool{New: func() any { return new(fader[kernel.NadamStep, nadamFade]) }}
 
 // nadamFade is Nadam without gradients.
 type nadamFade struct{ Nadam }
 
-func (n nadamFade) fade(row []float32, width int, steps []nadamStep) {
+func (n nadamFade) fade(row, zeros []float32, steps []kernel.NadamStep) {
 	for _, s := range steps {
-		n.step(row[:width], row[width:2*width], row[2*width:], nil, s)
+		kernel.Nadam(row, len(row), len(zeros), only, zeros, s)
 	}
 }
 
@@ -151,8 +132,8 @@ func (n nadamFade) beta() (beta, shrink float64) { return n.Beta1, n.Beta1 / mat
 func (n nadamFade) moves(row []float32, width int, next int64, peak float64) bool {
 	w, m, v := row[:width], row[width:2*width], row[2*width:]
 	s := n.scalars(next, 0)
-	bound := float32(peak*0x1p26*n.Beta1) / s.underNext
-	eps := float32(sqrt(s.over) * float32(n.Epsilon))
+	bound := float32(peak*0x1p26*n.Beta1) / s.UnderNext
+	eps := float32(sqrt(s.Over) * float32(n.Epsilon))
 	for j := range w {
 		if abs(m[j])*bound > abs(w[j])*(sqrt(v[j])+eps) {
 			return true

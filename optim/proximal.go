@@ -1,6 +1,10 @@
 package optim
 
-import "math"
+import (
+	"math"
+
+	"github.com/rowan-embeddings/rowan/internal/kernel"
+)
 
 // ProximalSGD is gradient descent that pulls each weight towards zero after
 // its step and stops there (Duchi and Singer's FOBOS, 2009), TensorFlow 1's
@@ -39,21 +43,9 @@ func penalties(l1, l2 float64) error {
 
 // Update takes one step on each row of b.
 func (p ProximalSGD) Update(b Block) {
-	l1, l2 := float32(p.L1), float32(p.L2)
-	for i := range b.Rows {
-		w, _ := b.row(i, 0)
-		for j, g := range b.grad(i) {
-			w[j] = proximal(w[j]-float32(g*b.LR), b.LR, l1, l2)
-		}
+	for q := range b.pieces() {
+		kernel.ProximalSGD(q.Data, q.Stride, q.Width, q.Rows, q.Grads, q.LR, float32(p.L1), float32(p.L2))
 	}
-}
-
-// proximal pulls x towards zero.
-func proximal(x, lr, l1, l2 float32) float32 {
-	if l1 > 0 {
-		x = float32(sign(x) * max(abs(x)-float32(lr*l1), 0))
-	}
-	return x / (1 + float32(lr*l2))
 }
 
 // CatchUp brings rows to step b.Step: the pulls of the missed steps shrink the
@@ -140,14 +132,8 @@ func (p ProximalAdagrad) Validate() error {
 
 // Update takes one step on each row of b.
 func (p ProximalAdagrad) Update(b Block) {
-	l1, l2 := float32(p.L1), float32(p.L2)
-	for i := range b.Rows {
-		w, acc := b.row(i, b.Width)
-		for j, g := range b.grad(i) {
-			acc[j] += float32(g * g)
-			r := b.LR / sqrt(acc[j])
-			w[j] = proximal(w[j]-float32(g*r), r, l1, l2)
-		}
+	for q := range b.pieces() {
+		kernel.ProximalAdagrad(q.Data, q.Stride, q.Width, q.Rows, q.Grads, q.LR, float32(p.L1), float32(p.L2))
 	}
 }
 
@@ -175,6 +161,12 @@ func (p ProximalAdagrad) CatchUp(b Block, last []int64, rate Schedule) {
 			w[j] = pulled(x, pull(float64(l1), float64(l2)).power(gap))
 		}
 	}
+}
+
+// proximal pulls x towards zero.
+func proximal(x, lr, l1, l2 float32) float32 {
+	size := max(abs(x)-float32(lr*l1), 0) / (1 + float32(lr*l2))
+	return float32(math.Copysign(float64(size), float64(x)))
 }
 
 // walk takes a row through the steps after last, up to step.

@@ -1,6 +1,9 @@
 package optim
 
-import "github.com/rowan-embeddings/rowan/internal/portable"
+import (
+	"github.com/rowan-embeddings/rowan/internal/kernel"
+	"github.com/rowan-embeddings/rowan/internal/portable"
+)
 
 // RMSprop divides each weight's step by the root of a moving mean of its
 // squared gradients (Hinton, 2012), in Keras' form:
@@ -81,25 +84,12 @@ func (r RMSprop) numbers(width int) int {
 
 // Update takes one step on each row of b.
 func (r RMSprop) Update(b Block) {
-	rho, fresh, eps := float32(r.Rho), float32(1-r.Rho), float32(r.Epsilon)
-	momentum := float32(r.Momentum)
-	for i := range b.Rows {
-		w, slots := b.row(i, r.numbers(b.Width))
-		v, m, a := r.state(slots, b.Width)
-		for j, g := range b.grad(i) {
-			v[j] = float32(rho*v[j]) + float32(fresh*float32(g*g))
-			square := v[j]
-			if a != nil {
-				a[j] = float32(rho*a[j]) + float32(fresh*g)
-				square = max(0, square-float32(a[j]*a[j]))
-			}
-			step := float32(b.LR*g) / sqrt(square+eps)
-			if m != nil {
-				m[j] = float32(momentum*m[j]) + step
-				step = m[j]
-			}
-			w[j] -= step
-		}
+	step := kernel.RMSpropStep{
+		LR: b.LR, Rho: float32(r.Rho), Fresh: float32(1 - r.Rho), Eps: float32(r.Epsilon),
+		Momentum: float32(r.Momentum), Centered: r.Centered,
+	}
+	for p := range b.pieces() {
+		kernel.RMSprop(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
 	}
 }
 

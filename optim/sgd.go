@@ -53,22 +53,12 @@ func (s SGD) Update(b Block) {
 		}
 		return
 	}
-	for i := range b.Rows {
-		w, m := b.row(i, b.Width)
-		s.step(w, m, b.grad(i), b.LR)
+	step := kernel.Momentum
+	if s.Nesterov {
+		step = kernel.Nesterov
 	}
-}
-
-func (s SGD) step(w, m, grad []float32, lr float32) {
-	momentum := float32(s.Momentum)
-	for j, g := range grad {
-		move := float32(g * lr)
-		m[j] = float32(m[j]*momentum) - move
-		if s.Nesterov {
-			w[j] += float32(m[j]*momentum) - move
-		} else {
-			w[j] += m[j]
-		}
+	for p := range b.pieces() {
+		step(p.Data, p.Stride, p.Width, p.Rows, p.Grads, p.LR, float32(s.Momentum))
 	}
 }
 
