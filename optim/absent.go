@@ -7,13 +7,22 @@ import (
 )
 
 // resting is a rule of this package whose dense form moves the weights of a row
-// for a while after its last gradient only.
+// for a while after its last gradient only: all that its later steps together
+// would move them is less than the rounding of one.
 type resting interface {
 	CatchUpper
 	// moving returns the number of steps after which the weights of a row
-	// without gradients rest: all that its later steps together would move them
-	// is less than the rounding of one.
-	moving(rate Schedule) int64
+	// without gradients rest.
+	moving() int64
+}
+
+// walking is a resting rule that takes the steps by itself.
+type walking interface {
+	CatchUpper
+	// walk takes rows through the steps at which they move, with what o does
+	// around them, and decays the state of those that rest by the steps after.
+	// It sets last to the steps that the weights have been brought to.
+	walk(b Block, last []int64, o *Optimizer)
 }
 
 // CatchesUp tells whether the dense form of o does anything to rows that have
@@ -42,9 +51,8 @@ func (o *Optimizer) surrounds() bool { return o.WeightDecay != 0 || o.EMA != nil
 //     of momentum 1, a CatchUpper of another package) is taken through each
 //     missed step when there is WeightDecay or EMA.
 func (o *Optimizer) CatchUp(b Block, last []int64) {
-	rule, catches := o.Updater.(CatchUpper)
 	if !o.surrounds() {
-		if catches {
+		if rule, ok := o.Updater.(CatchUpper); ok {
 			rule.CatchUp(b, last, o.schedule())
 		}
 		return
@@ -55,9 +63,14 @@ func (o *Optimizer) CatchUp(b Block, last []int64) {
 	a := absences.Get().(*absence)
 	defer absences.Put(a)
 	a.Optimizer, a.last = o, append(a.last[:0], last[:len(b.Rows)]...)
-	a.walk(b)
-	if catches {
+	switch rule := o.Updater.(type) {
+	case walking:
+		rule.walk(b, a.last, o)
+	case resting:
+		a.walk(b, rule.moving())
 		rule.CatchUp(b, a.last, o.schedule())
+	case CatchUpper:
+		a.walk(b, math.MaxInt64)
 	}
 	a.rest(b)
 	a.Optimizer = nil
@@ -73,16 +86,9 @@ type absence struct {
 
 var absences = sync.Pool{New: func() any { return new(absence) }}
 
-// walk takes the rows through the steps at which their rule moves them, as
+// walk takes the rows through the given number of steps, or all they missed, as
 // updates without gradients.
-func (a *absence) walk(b Block) {
-	steps := int64(0)
-	switch rule := a.Updater.(type) {
-	case resting:
-		steps = rule.moving(a.schedule())
-	case CatchUpper:
-		steps = math.MaxInt64
-	}
+func (a *absence) walk(b Block, steps int64) {
 	a.zeros = slices.Grow(a.zeros[:0], b.Width)[:b.Width] // nobody writes to it
 	for i := range b.Rows {
 		n := min(steps, b.Step-a.last[i])

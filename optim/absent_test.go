@@ -54,7 +54,7 @@ func surrounded(rate optim.Schedule) []*optim.Optimizer {
 func TestCatchUpOfAccumulatedUpdates(t *testing.T) {
 	const width = 5
 	r := rand.New(rand.NewPCG(12, 12))
-	for _, rate := range rates {
+	for _, rate := range []optim.Schedule{rates[0], rates[1], growing{}} {
 		for _, o := range surrounded(rate) {
 			o.AccumulationSteps = 3
 			row := surroundedRow(o, width, r)
@@ -133,9 +133,9 @@ func catchAll(o *optim.Optimizer, row []float32, width int, last, step int64) {
 func TestSurroundedCatchUpEqualsDenseSteps(t *testing.T) {
 	const width = 5
 	r := rand.New(rand.NewPCG(8, 8))
-	for _, rate := range rates {
+	for _, rate := range []optim.Schedule{rates[0], rates[1], growing{}} {
 		for _, o := range surrounded(rate) {
-			for _, gap := range []int64{1, 6, 33, 230, 1000} {
+			for _, gap := range []int64{1, 33, 230, 500} {
 				for _, last := range []int64{0, 1, 37} {
 					row := surroundedRow(o, width, r)
 					want, got := slices.Clone(row), slices.Clone(row)

@@ -60,4 +60,4 @@ func (a Adadelta) CatchUp(b Block, last []int64, _ Schedule) {
 }
 
 // moving returns 0: a row without gradients rests.
-func (Adadelta) moving(Schedule) int64 { return 0 }
+func (Adadelta) moving() int64 { return 0 }

@@ -69,11 +69,11 @@ func (a Adamax) CatchUp(b Block, last []int64, rate Schedule) {
 	adamaxFaders.Put(f)
 }
 
-// moving returns how many steps after its last gradient a row still moves.
-func (a Adamax) moving(rate Schedule) int64 {
-	beta, shrink := adamaxFade{a}.beta()
-	n, _ := fadingSteps(beta, shrink, peakOf(rate))
-	return n
+// walk takes the steps at which rows move; see [walking].
+func (a Adamax) walk(b Block, last []int64, o *Optimizer) {
+	f := adamaxFaders.Get().(*fader[kernel.AdamaxStep, adamaxFade])
+	f.walk(adamaxFade{a}, b, last, o, 2*b.Width)
+	adamaxFaders.Put(f)
 }
 
 var adamaxFaders = sync.Pool{New: func() any { return new(fader[kernel.AdamaxStep, adamaxFade]) }}

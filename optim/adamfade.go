@@ -29,15 +29,18 @@ func (a Adam) CatchUp(b Block, last []int64, rate Schedule) {
 	adamFaders.Put(f)
 }
 
-// moving returns how many steps after its last gradient a row still moves.
-func (a Adam) moving(rate Schedule) int64 {
-	rule := adamFade{a, nil}
-	beta, shrink := rule.beta()
+// walk takes the steps at which rows move; see [walking].
+func (a Adam) walk(b Block, last []int64, o *Optimizer) {
+	rule := adamFade{a, a.firstCorrections()}
 	if a.AMSGrad {
-		beta, shrink = amsgradFade{rule}.beta()
+		f := amsgradFaders.Get().(*fader[float32, amsgradFade])
+		f.walk(amsgradFade{rule}, b, last, o, 3*b.Width)
+		amsgradFaders.Put(f)
+		return
 	}
-	n, _ := fadingSteps(beta, shrink, peakOf(rate))
-	return n
+	f := adamFaders.Get().(*fader[float32, adamFade])
+	f.walk(rule, b, last, o, 2*b.Width)
+	adamFaders.Put(f)
 }
 
 var (

@@ -81,8 +81,7 @@ func (f *fader[S, R]) catchUp(rule R, b Block, last []int64, rate Schedule, stat
 	if longest <= 0 {
 		return
 	}
-	f.begin(rule, b.Step, rate, longest)
-	f.zeros = slices.Grow(f.zeros[:0], b.Width)[:b.Width] // nobody writes to it
+	f.begin(rule, b, rate, longest)
 	for i, r := range b.Rows {
 		if gap := b.Step - last[i]; gap > 0 {
 			f.row(b.Data[int(r)*b.Stride:][:b.Width+state], b.Width, gap)
@@ -100,13 +99,14 @@ func longestGap(b Block, last []int64) int64 {
 }
 
 // begin readies f for rows of which the oldest lies longest steps back.
-func (f *fader[S, R]) begin(rule R, step int64, rate Schedule, longest int64) {
-	f.rule, f.step, f.rate, f.peak = rule, step, rate, peakOf(rate)
+func (f *fader[S, R]) begin(rule R, b Block, rate Schedule, longest int64) {
+	f.rule, f.step, f.rate, f.peak = rule, b.Step, rate, peakOf(rate)
+	f.zeros = slices.Grow(f.zeros[:0], b.Width)[:b.Width] // nobody writes to it
 	beta, shrink := rule.beta()
 	f.limit, f.early = fadingSteps(beta, shrink, f.peak)
 	n := min(longest, f.limit)
 	f.recent = slices.Grow(f.recent[:0], int(n))[:n]
-	f.fill(f.recent, step-n+1)
+	f.fill(f.recent, b.Step-n+1)
 }
 
 // fadingSteps returns after how many steps a row's weights rest, and whether
@@ -149,13 +149,54 @@ func (f *fader[S, R]) row(row []float32, width int, gap int64) {
 		n := min(fadeChunk, steps-done)
 		f.rule.fade(row, f.zeros, f.scalars(first+done, n))
 		done += n
-		if f.early && !f.rule.moves(row, width, first+done, f.peak) {
+		if f.early && done < steps && !f.rule.moves(row, width, first+done, f.peak) {
 			break
 		}
 	}
 	if rest := gap - done; rest > 0 {
 		f.rule.rest(row, width, rest)
 	}
+}
+
+// walk brings the rows of b forward with what o does around the rule's steps; see
+// [walking]. Weight decay and averages move weights at every step, so that no
+// row is settled early.
+func (f *fader[S, R]) walk(rule R, b Block, last []int64, o *Optimizer, state int) {
+	f.begin(rule, b, o.schedule(), longestGap(b, last))
+	for i, r := range b.Rows {
+		gap := b.Step - last[i]
+		if gap <= 0 {
+			continue
+		}
+		row := b.Data[int(r)*b.Stride:]
+		own, average := row[:b.Width+state], []float32(nil)
+		if o.EMA != nil {
+			average = row[b.Width+state:][:b.Width]
+		}
+		last[i] += f.steps(own, average, last[i]+1, min(gap, f.limit), o)
+		if rest := b.Step - last[i]; rest > 0 {
+			f.rule.rest(own, b.Width, rest)
+		}
+	}
+}
+
+// steps takes n steps from first on, and returns n.
+func (f *fader[S, R]) steps(row, average []float32, first, n int64, o *Optimizer) int64 {
+	w := row[:len(f.zeros)]
+	for done := int64(0); done < n; done += fadeChunk {
+		scalars := f.scalars(first+done, min(fadeChunk, n-done))
+		for i := range scalars {
+			t := first + done + int64(i)
+			if o.WeightDecay != 0 {
+				o.decayRow(w, f.rate.At(t))
+			}
+			f.rule.fade(row, f.zeros, scalars[i:i+1])
+			if average != nil {
+				o.EMA.update(w, average, t)
+			}
+		}
+	}
+	return n
 }
 
 // keptAfter is what n steps leave of a moment: each takes away float32(1-beta) of it.

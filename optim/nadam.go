@@ -106,11 +106,11 @@ func (n Nadam) CatchUp(b Block, last []int64, rate Schedule) {
 	nadamFaders.Put(f)
 }
 
-// moving returns how many steps after its last gradient a row still moves.
-func (n Nadam) moving(rate Schedule) int64 {
-	beta, shrink := nadamFade{n}.beta()
-	steps, _ := fadingSteps(beta, shrink, peakOf(rate))
-	return steps
+// walk takes the steps at which rows move; see [walking].
+func (n Nadam) walk(b Block, last []int64, o *Optimizer) {
+	f := nadamFaders.Get().(*fader[kernel.NadamStep, nadamFade])
+	f.walk(nadamFade{n}, b, last, o, 2*b.Width)
+	nadamFaders.Put(f)
 }
 
 var nadamFaders = sync.Pool{New: func() any { return new(fader[kernel.NadamStep, nadamFade]) }}

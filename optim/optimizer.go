@@ -65,12 +65,16 @@ func (o *Optimizer) Update(b Block) {
 
 // decay takes the weight decay of one step.
 func (o *Optimizer) decay(b Block) {
-	decay := float32(o.WeightDecay)
 	for i := range b.Rows {
 		w, _ := b.row(i, 0)
-		for j, x := range w {
-			w[j] = x - float32(float32(x*decay)*b.LR)
-		}
+		o.decayRow(w, b.LR)
+	}
+}
+
+func (o *Optimizer) decayRow(w []float32, lr float32) {
+	decay := float32(o.WeightDecay)
+	for j, x := range w {
+		w[j] = x - float32(float32(x*decay)*lr)
 	}
 }
 

@@ -124,7 +124,7 @@ func (r RMSprop) coast(w, m []float32, gap int64) {
 }
 
 // moving returns how many steps after its last gradient a row still moves.
-func (r RMSprop) moving(Schedule) int64 { return coastingSteps(r.Momentum) }
+func (r RMSprop) moving() int64 { return coastingSteps(r.Momentum) }
 
 func scaleBy(x []float32, factor float32) {
 	for j := range x {

@@ -93,7 +93,7 @@ func (s SGD) coast(w, m []float32, gap int64) {
 }
 
 // moving returns how many steps after its last gradient a row still moves.
-func (s SGD) moving(Schedule) int64 { return coastingSteps(s.Momentum) }
+func (s SGD) moving() int64 { return coastingSteps(s.Momentum) }
 
 // coastingSteps returns the steps n after which all that is left of the series
 // of a momentum is less than 2^-26 of its first term.
