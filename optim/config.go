@@ -15,6 +15,9 @@ import (
 // name and its arguments under Keras' names. It can be written as JSON and read
 // back.
 type Config struct {
+	// Module is where Keras 3 looks for the class; it is written, for classes
+	// that Keras has, and not read.
+	Module    string         `json:"module,omitempty"`
 	ClassName string         `json:"class_name"`
 	Config    map[string]any `json:"config"`
 }
@@ -196,11 +199,20 @@ func (o *Optimizer) Config() (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	c := Config{ClassName: full.Updater.Name()}
+	c := Config{Module: moduleOf(full.Updater), ClassName: full.Updater.Name()}
 	if err := merge(&c.Config, full.Updater, describe(full), map[string]any{"learning_rate": rate}); err != nil {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// moduleOf is where Keras has a rule, "" if it has it not.
+func moduleOf(u Updater) string {
+	switch u.(type) {
+	case RowWiseAdagrad, ProximalSGD, ProximalAdagrad:
+		return ""
+	}
+	return "keras.optimizers"
 }
 
 // rateConfig returns a number for a Constant, else the schedule's Config.
@@ -215,7 +227,7 @@ func rateConfig(s Schedule) (any, error) {
 	if !ok {
 		return nil, configError("schedule %T has no config: only those of package optim have one", s)
 	}
-	c := Config{ClassName: n.Name()}
+	c := Config{Module: "keras.optimizers.schedules", ClassName: n.Name()}
 	err := merge(&c.Config, n)
 	return c, err
 }

@@ -24,17 +24,19 @@ func ExampleOptimizer_Config() {
 	fmt.Println(string(text))
 	// Output:
 	// {
+	//   "module": "keras.optimizers",
 	//   "class_name": "SGD",
 	//   "config": {
-	//     "clipnorm": 1,
+	//     "clipnorm": 1.0,
 	//     "learning_rate": {
 	//       "class_name": "PolynomialDecay",
 	//       "config": {
 	//         "decay_steps": 1000,
-	//         "end_learning_rate": 0,
+	//         "end_learning_rate": 0.0,
 	//         "initial_learning_rate": 0.1,
-	//         "power": 1
-	//       }
+	//         "power": 1.0
+	//       },
+	//       "module": "keras.optimizers.schedules"
 	//     },
 	//     "momentum": 0.9,
 	//     "nesterov": false
