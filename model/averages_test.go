@@ -90,3 +90,19 @@ func TestUseAveragesErrors(t *testing.T) {
 		t.Errorf("not compiled: %v", err)
 	}
 }
+
+// TestEveryOptimizerTrains: each rule that has a name moves tables and dense
+// weights, by the same step where both have the same weights and gradients.
+func TestEveryOptimizerTrains(t *testing.T) {
+	for _, name := range optim.Names() {
+		o := must[*optim.Optimizer](t)(optim.ByName(name))
+		o.Rate, o.WeightDecay, o.Exact, o.EMA = optim.Constant(0.1), 0.1, true, optim.NewEMA()
+		row, kernel := rows(t, surrounded(t, CompileOptions{Optimizer: o}, 3))
+		for i := range row {
+			if !isFinite(row[i]) || row[i] == 1 {
+				t.Errorf("%s: row %v after 3 steps from ones", name, row)
+			}
+			near(t, name, kernel[i:i+1], float64(row[i]))
+		}
+	}
+}

@@ -347,3 +347,26 @@ func TestCenteredRMSpropSurvivesSteadyGradients(t *testing.T) {
 		t.Errorf("weight %v after steady gradients", w)
 	}
 }
+
+func BenchmarkAdamWCatchUp(b *testing.B) {
+	const n, width = 256, 64
+	o := &optim.Optimizer{Updater: optim.NewAdam(), Rate: optim.Constant(0.001), WeightDecay: 0.004}
+	r := rand.New(rand.NewPCG(7, 7))
+	var fresh []float32
+	for range n {
+		fresh = append(fresh, surroundedRow(o, width, r)...)
+	}
+	data, rows, last := slices.Clone(fresh), make([]uint32, n), make([]int64, n)
+	for _, gap := range []int64{1, 64, 1000} {
+		b.Run(fmt.Sprintf("gap=%d/dim=%d", gap, width), func(b *testing.B) {
+			for i := range rows {
+				rows[i], last[i] = uint32(i), 200_000-gap
+			}
+			for b.Loop() {
+				copy(data, fresh)
+				o.CatchUp(optim.Block{Data: data, Stride: 3 * width, Width: width, Rows: rows, Step: 200_000}, last)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/row")
+		})
+	}
+}

@@ -60,7 +60,7 @@ type fader[S any, R fading[S]] struct {
 
 	// limit is the most steps that a row is taken through one by one.
 	limit int64
-	// early allows to stop before limit: see settled.
+	// early allows to stop before limit, where no weight moves any more.
 	early bool
 
 	zeros  []float32
