@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/rowan-embeddings/rowan"
@@ -170,5 +171,35 @@ func TestAccumulationOfTables(t *testing.T) {
 	wants(t, err, `table "row"`, "update of 1 batches, the model's of 2", "AccumulationSteps")
 	if !errors.Is(err, ErrArgument) {
 		t.Errorf("error %v, want ErrArgument", err)
+	}
+}
+
+// TestAccumulationTeaches: a batch that waits has taught the vocabularies, whose
+// numbers the next one reads.
+func TestAccumulationTeaches(t *testing.T) {
+	m := vocabularies(t)
+	o := exactAdam()
+	o.AccumulationSteps = 2
+	check(t, m.Compile(CompileOptions{Optimizer: o, OutputOptions: OutputOptions{LossName: "binary_crossentropy"}}))
+	var known1 int
+	first := hook{batch: func(e *Event) error {
+		if e.Step == 1 {
+			keys, _ := known(m)
+			known1 = len(keys)
+			if m.Waiting() != 1 {
+				t.Errorf("%d batches wait, want 1", m.Waiting())
+			}
+		}
+		return nil
+	}}
+	must[History](t)(m.Fit(t.Context(), likes(t, 40, 1), FitOptions{Callbacks: []Callback{first}}))
+	if known1 <= 1 {
+		t.Errorf("%d keys are known after the first batch", known1)
+	}
+	other := vocabularies(t)
+	must[History](t)(other.Fit(t.Context(), likes(t, 40, 1), FitOptions{}))
+	keys, words := known(m)
+	if k, w := known(other); !slices.Equal(k, keys) || !slices.Equal(w, words) {
+		t.Errorf("vocabularies %v and %v, without accumulation %v and %v", keys, words, k, w)
 	}
 }
