@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 
 // Clone returns a deep copy of the layer: Keras' deepcopy. It has the name, the
 // config and the weights, tables with their rows and the optimizer's state among
-// them, and is frozen where the layer is. Calls stay behind, and so does what was
+// them, what a vocabulary has learned, and is frozen where the layer is. Calls stay behind, and so does what was
 // added to the layer from outside, which refers to them and to the weights that
 // are copied. To share a table instead, use [TableLookup].
 //
@@ -36,6 +37,9 @@ func (b *Base) Clone(ctx context.Context, custom ...map[string]Constructor) (Lay
 		return nil, err
 	}
 	c.bind(b.scope)
+	if err := copyState(l, b.self); err != nil {
+		return nil, fmt.Errorf("cloning layer %q: %w", b.Name(), err)
+	}
 	if b.built {
 		if err := c.copyFrom(ctx, b); err != nil {
 			err = errors.Join(err, c.closeTables(b))
@@ -43,6 +47,31 @@ func (b *Base) Clone(ctx context.Context, custom ...map[string]Constructor) (Lay
 		}
 	}
 	return l, nil
+}
+
+// copyState copies what layers and those inside them keep beside their weights.
+func copyState(into, from Layer) error {
+	all, others := append([]Layer{into}, into.core().Submodules()...), append([]Layer{from}, from.core().Submodules()...)
+	for i, l := range others {
+		s, ok := l.(Stateful)
+		if !ok || i >= len(all) {
+			continue
+		}
+		c, ok := all[i].(Stateful)
+		if !ok {
+			return fmt.Errorf("%w: made again from its config, layer %q has no state", ErrConfig, l.core().Name())
+		}
+		var state bytes.Buffer
+		if err := s.SaveState(&state); err != nil {
+			return err
+		}
+		install, err := c.LoadState(&state)
+		if err != nil {
+			return err
+		}
+		install()
+	}
+	return nil
 }
 
 // closeTables closes the layer's tables, but those that it shares with another.

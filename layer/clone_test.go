@@ -104,6 +104,24 @@ func trainOn(t testing.TB, l layer.HostLayer, batch tensor.IDs) {
 	}
 }
 
+// TestCloneCopiesState: what a vocabulary has learned, of which both go on alone.
+func TestCloneCopiesState(t *testing.T) {
+	l := must[*layer.IntegerLookup](t)(layer.NewIntegerLookup(5, layer.IntegerLookupOptions{}))
+	learn := func(l layer.Layer, keys ...int64) []int64 {
+		t.Helper()
+		out := must[*layer.Output](t)(layer.Of(l).Run(t.Context(), layer.Args{Training: true}, ids(t, []int{len(keys)}, keys...)))
+		return out.Values[0].IDs.(*tensor.Dense[int64]).Values()
+	}
+	first := learn(l, 70, 80, 70)
+	c := clone(t, l)
+	if got := run(t, c, ids(t, []int{3}, 70, 80, 70)).Values[0].IDs.(*tensor.Dense[int64]).Values(); !slices.Equal(got, first) {
+		t.Errorf("the copy gives %v, the layer %v", got, first)
+	}
+	if a, b := learn(c, 90), learn(l, 60); !slices.Equal(a, b) {
+		t.Errorf("a new key of the copy is %v, another one of the layer %v; want the same next number", a, b)
+	}
+}
+
 // TestCloneOfWhatIsNotBuilt has the config, and makes weights of its own later.
 func TestCloneOfWhatIsNotBuilt(t *testing.T) {
 	d := newDense(t, 2, layer.DenseOptions{Activation: "relu"})
