@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan/tensor"
 )
 
 // Apply connects the layer to inputs and returns its output. It builds the
@@ -104,6 +106,11 @@ func (b *Base) checkSpec(in []*Tensor) error {
 		}
 	}
 	return nil
+}
+
+// checkIDs is checkSpec for data.
+func (b *Base) checkIDs(ids tensor.IDs) error {
+	return b.checkSpec([]*Tensor{{shape: Shape(ids.Shape()), ids: true, keyType: ids.KeyType()}})
 }
 
 // checkCount checks how many inputs the layer is called on.

@@ -53,6 +53,7 @@ type Mapping struct {
 	// step begins.
 	Learned any
 
+	feature string // names the input in errors
 	numbers []int64
 }
 
@@ -91,6 +92,9 @@ func one(in []*Tensor, types ...tensor.KeyType) (*Tensor, error) {
 func (b *Base) runIDs(ctx context.Context, l IDLayer, a Args, in []Value) (*Output, error) {
 	if len(in) != 1 || isNil(in[0].IDs) {
 		return nil, fmt.Errorf("%w: layer %q takes one batch of ids", ErrStage, b.Name())
+	}
+	if err := b.checkIDs(in[0].IDs); err != nil {
+		return nil, err
 	}
 	if err := b.buildOnce([]Shape{Shape(in[0].IDs.Shape())}); err != nil {
 		return nil, err

@@ -325,9 +325,12 @@ func TestSpecsOfTypes(t *testing.T) {
 	apply(t, wants, y)
 	e := newEmbedding(t, 9, 2, layer.EmbeddingOptions{})
 	e.SetInputSpec(layer.InputSpec{DType: "int32"})
+	vocabulary := must[*layer.IntegerLookup](t)(layer.NewIntegerLookup(5, layer.IntegerLookupOptions{}))
+	vocabulary.SetInputSpec(layer.InputSpec{DType: "int32"})
 	_, symbolic := e.Apply(idInput(t, s))
 	_, eager := e.Run(t.Context(), layer.Args{}, ids(t, []int{1}, 1))
-	for _, err := range []error{symbolic, eager} {
+	_, mapped := vocabulary.Run(t.Context(), layer.Args{}, ids(t, []int{1}, 1))
+	for _, err := range []error{symbolic, eager, mapped} {
 		if !errors.Is(err, layer.ErrShape) || !strings.Contains(err.Error(), "expected dtype=int32, found dtype=int64") {
 			t.Errorf("int64 for int32: %v", err)
 		}

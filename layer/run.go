@@ -87,7 +87,7 @@ func (b *Base) runHost(ctx context.Context, l HostLayer, a Args, in []Value) (*O
 		return nil, fmt.Errorf("%w: layer %q looks up one batch of ids", ErrStage, b.Name())
 	}
 	ids := in[0].IDs
-	if err := b.checkSpec([]*Tensor{{shape: Shape(ids.Shape()), ids: true, keyType: ids.KeyType()}}); err != nil {
+	if err := b.checkIDs(ids); err != nil {
 		return nil, err
 	}
 	if err := b.buildOnce([]Shape{Shape(ids.Shape())}); err != nil {
