@@ -161,6 +161,9 @@ func (t *Table) fillStatic(c *core) error {
 func (t *Table) Options() TableOptions {
 	o := t.opt
 	o.Optimizer = t.optimizer()
+	if o.Stores != nil {
+		o.Stores = o.Stores.clone()
+	}
 	return o
 }
 
