@@ -15,7 +15,9 @@ import (
 // config and the weights, tables with their rows and the optimizer's state among
 // them, what a vocabulary has learned, and is frozen where the layer is. Calls stay behind, and so does what was
 // added to the layer from outside, which refers to them and to the weights that
-// are copied. To share a table instead, use [TableLookup].
+// are copied. To share a table instead, use [TableLookup]. Rows on devices are
+// copied to memory, or where the config keeps the devices to others in memory; a
+// copy whose rows a driver would put where the layer's are is ErrUnsupported.
 //
 // The layer is made again from its config, so it needs one, else ErrConfig;
 // custom has the constructors of classes that this package does not have.
@@ -119,6 +121,9 @@ func (v *Variable) copyFrom(ctx context.Context, from *Variable) error {
 	}
 	if v.table == from.table {
 		return nil
+	}
+	if err := shareDevices(v.table, from.table); err != nil {
+		return err
 	}
 	if err := v.table.SetOptimizer(from.table.Options().Optimizer); err != nil {
 		return err

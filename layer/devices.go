@@ -116,3 +116,18 @@ func DynamicConstructor(o DynamicOptions) Constructor {
 		})
 	}
 }
+
+// shareDevices reports two tables whose rows are in one place, so that one would
+// be written over the other. In memory each has its own.
+func shareDevices(a, b *rowan.Table) error {
+	s, t := a.Options().Stores, b.Options().Stores
+	if s == nil || t == nil {
+		return nil
+	}
+	for _, url := range s.URLs {
+		if url != inMemory && slices.Contains(t.URLs, url) {
+			return fmt.Errorf("%w: the copy would have its rows on the same devices: leave KeepDistribution out and it has them in memory, or share the table by TableLookup", ErrUnsupported)
+		}
+	}
+	return nil
+}

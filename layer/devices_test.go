@@ -314,6 +314,36 @@ func TestKeepDistribution(t *testing.T) {
 	}
 }
 
+// TestCloneOfDevices: a deep copy has rows of its own; where its devices would be
+// the layer's, whose rows it would be written over, it is refused.
+func TestCloneOfDevices(t *testing.T) {
+	adam := &optim.Optimizer{Updater: optim.NewAdam(), Rate: optim.Constant(0.1)}
+	batch := ids(t, []int{4}, 1, 2, 3, 4).IDs
+	for _, keep := range []bool{false, true} {
+		l := built(t, layer.DynamicOptions{Devices: []string{"memory:", "memory:"}, KeepDistribution: keep, Optimizer: adam})
+		trainMore(t, l, batch)
+		before := savedTable(t, l.Table())
+		c := must[layer.Layer](t)(l.Clone(context.Background())).(*layer.DynamicEmbedding)
+		defer c.Table().Close()
+		if !bytes.Equal(savedTable(t, c.Table()), before) || keep != (c.Table().Stats().Parts == 2) {
+			t.Errorf("keep_distribution %v: the copy has other rows, or %d parts", keep, c.Table().Stats().Parts)
+		}
+		trainMore(t, c, batch)
+		if !bytes.Equal(savedTable(t, l.Table()), before) {
+			t.Errorf("keep_distribution %v: training the copy trains the layer", keep)
+		}
+	}
+	b := newLibrary()
+	o := layer.DynamicOptions{KVCreator: b.open, Devices: []string{"shelf:1"}, KeepDistribution: true, Optimizer: adam}
+	l := built(t, o)
+	trainMore(t, l, batch)
+	before := savedTable(t, l.Table())
+	_, err := l.Clone(context.Background(), map[string]layer.Constructor{"DynamicEmbedding": layer.DynamicConstructor(o)})
+	if !errors.Is(err, layer.ErrUnsupported) || !bytes.Equal(savedTable(t, l.Table()), before) {
+		t.Errorf("a copy over the same stores: got %v", err)
+	}
+}
+
 // TestDistributeStrategy: replicas of a worker that share a layer, each with a
 // piece of the batch, look up at once and train it as one replica would with
 // the whole batch, to the bit; the strategy is a name in the config.
