@@ -10,11 +10,15 @@ import (
 // UseAverages puts the averages of the weights in the place of the weights, in
 // every row: what Keras' finalize_variable_values does. The table's optimizer
 // must have an EMA, else it is ErrOptions; rows of an exact one are caught up
-// first. The averages stay, and so does the rest of the optimizer's state, so
+// first. A table over row stores (TableOptions.Stores) is ErrOptions too. The
+// averages stay, and so does the rest of the optimizer's state, so
 // that training may go on.
 func (t *Table) UseAverages(ctx context.Context) error {
 	if err := t.checkContext(ctx); err != nil {
 		return err
+	}
+	if t.parts != nil {
+		return fmt.Errorf("%w: table %q: its rows are in row stores: averages there are read by LookupSlot and written by Upsert", ErrOptions, t.opt.Name)
 	}
 	t.lock()
 	defer t.unlock()

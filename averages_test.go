@@ -113,7 +113,7 @@ func TestExactSurroundings(t *testing.T) {
 	}
 }
 
-// sameTables compares what two tables of six rows read.
+// equalTables compares what two tables of six rows read.
 func equalTables(t *testing.T, what string, got, want *rowan.Table) {
 	t.Helper()
 	all := []int64{0, 1, 2, 3, 4, 5}
@@ -238,6 +238,11 @@ func TestUseAveragesErrors(t *testing.T) {
 	}
 	if err := closed.UseAverages(ctx); !errors.Is(err, rowan.ErrClosed) {
 		t.Errorf("closed: %v", err)
+	}
+	o := rowan.TableOptions{Width: 1, Optimizer: &optim.Optimizer{EMA: optim.NewEMA()}}
+	o.Stores = &rowan.Stores{Parts: memoryStores(t, o, 1)}
+	if err := newTable(t, o).UseAverages(ctx); !errors.Is(err, rowan.ErrOptions) {
+		t.Errorf("over row stores: %v", err)
 	}
 	averaged := newTable(t, rowan.TableOptions{Width: 1, Optimizer: &optim.Optimizer{EMA: optim.NewEMA()}})
 	cancelled, cancel := context.WithCancel(ctx)
