@@ -20,3 +20,4 @@ done
 "$home/keras2/bin/python" "$here/configs.py" keras2 record "$here/../model/testdata/configs"
 "$home/keras/bin/python" "$here/record_metrics.py" "$here/../metric/testdata"
 "$home/keras/bin/python" "$here/record_callbacks.py" "$here/../model/testdata"
+KERAS_BACKEND=torch "$home/torch/bin/python" "$here/record_models.py" "$here/../model/testdata/keras-training.json"

@@ -33,4 +33,4 @@ environment() {
 
 environment keras tensorflow-cpu==2.21.0 tf-keras==2.21.0 keras==3.15.1
 environment keras2 tensorflow-cpu==2.12.0 keras==2.12.0
-environment torch torch==2.13.0 fbgemm-gpu-cpu==1.8.0 numpy==2.4.6
+environment torch torch==2.13.0 fbgemm-gpu-cpu==1.8.0 numpy==2.4.6 keras==3.15.1
