@@ -23,7 +23,8 @@ type TableOptions struct {
 	// KeyType is the type of the ids. A table of int64 takes int32 ids too; a
 	// static table takes any integers. Default: tensor.Int64.
 	KeyType tensor.KeyType
-	// Initializer gives a row its first values. Default: RandomUniform(-0.05, 0.05), as Keras.
+	// Initializer gives a row its first values. A static table takes an
+	// [initializer.Matrix] too. Default: RandomUniform(-0.05, 0.05), as Keras.
 	Initializer initializer.Initializer
 	// Fan is passed to the initializer. Default: (Rows, Width) of a static
 	// table, (Width, Width) of a dynamic one.
@@ -159,7 +160,7 @@ func (o *TableOptions) check() error {
 		return err
 	}
 	if o.Initializer != nil {
-		if err := initializer.Check(o.Initializer, o.Width); err != nil {
+		if err := o.checkInitializer(); err != nil {
 			return bad("Initializer", "%v", err)
 		}
 	}
@@ -172,6 +173,15 @@ func (o *TableOptions) check() error {
 		return o.Stores.check(o)
 	}
 	return nil
+}
+
+// checkInitializer asks whether the initializer can fill the table: a static one
+// has the whole matrix to offer, a dynamic one a row at a time.
+func (o *TableOptions) checkInitializer() error {
+	if o.Rows > 0 {
+		return initializer.CheckMatrix(o.Initializer, o.Rows, o.Width)
+	}
+	return initializer.Check(o.Initializer, o.Width)
 }
 
 // withDefaults fills the defaults in.

@@ -141,6 +141,13 @@ func (t *Table) fillStatic(c *core) error {
 		return err
 	}
 	n, now := t.opt.Rows, t.step.Load()
+	if n == 0 {
+		return nil
+	}
+	initial, err := initializer.Array(t.opt.Initializer, []int{n, t.opt.Width}, t.streams, t.opt.Fan)
+	if err != nil {
+		return err
+	}
 	var next atomic.Int64
 	filler := crew{work: func(int) {
 		for {
@@ -149,7 +156,10 @@ func (t *Table) fillStatic(c *core) error {
 				return
 			}
 			for r := from; r < min(from+blockIDs, n); r++ {
-				t.start(&c.layout, c.row(uint32(r)), t.streamOf(uint64(r)), now)
+				row := c.row(uint32(r))
+				initial(row[:t.opt.Width], r)
+				t.clipNorm(row[:t.opt.Width])
+				t.begin(&c.layout, row, now)
 			}
 		}
 	}}

@@ -46,16 +46,18 @@ var kinds = []kind{
 	kindOf(GlorotUniform{}), kindOf(GlorotNormal{}),
 	kindOf(HeUniform{}), kindOf(HeNormal{}),
 	kindOf(LecunUniform{}), kindOf(LecunNormal{}),
+	kindOf(NewOrthogonal()), kindOf(NewIdentity()),
 }
 
-// aliases are Keras' short names.
+// aliases are Keras' other names.
 var aliases = map[string]string{
 	"uniform": "RandomUniform", "normal": "RandomNormal", "zero": "Zeros", "one": "Ones",
+	"OrthogonalInitializer": "Orthogonal", "IdentityInitializer": "Identity", // early Keras 3
 }
 
 // ByName returns the initializer of that name with Keras' default arguments.
 // Names are Keras' class names ("GlorotUniform"), the same in snake case
-// ("glorot_uniform"), and its short names: uniform, normal, zero, one. An
+// ("glorot_uniform"), and its other names, short ones (uniform, normal, zero, one) among them. An
 // unknown name is an error that wraps [ErrConfig] and lists the known ones.
 func ByName(name string) (Initializer, error) {
 	k, err := kindByName(name)

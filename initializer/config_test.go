@@ -3,6 +3,7 @@ package initializer_test
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,8 @@ func TestByName(t *testing.T) {
 		{"glorot_uniform", initializer.GlorotUniform{}}, {"GlorotNormal", initializer.GlorotNormal{}},
 		{"he_uniform", initializer.HeUniform{}}, {"he_normal", initializer.HeNormal{}},
 		{"lecun_uniform", initializer.LecunUniform{}}, {"LecunNormal", initializer.LecunNormal{}},
+		{"orthogonal", initializer.Orthogonal{Gain: 1}}, {"OrthogonalInitializer", initializer.Orthogonal{Gain: 1}},
+		{"identity", initializer.Identity{Gain: 1}}, {"IdentityInitializer", initializer.Identity{Gain: 1}},
 	}
 	for _, test := range tests {
 		if got, err := initializer.ByName(test.name); err != nil || got != test.want {
@@ -37,7 +40,7 @@ func TestByName(t *testing.T) {
 		}
 	}
 	for _, name := range initializer.Names() {
-		if i, err := initializer.ByName(name); err != nil || initializer.Check(i, 4) != nil {
+		if i, err := initializer.ByName(name); err != nil || initializer.CheckMatrix(i, 9, 4) != nil {
 			t.Errorf("ByName(%q) = %v, %v", name, i, err)
 		}
 	}
@@ -46,7 +49,7 @@ func TestByName(t *testing.T) {
 }
 
 func TestConfigComesBack(t *testing.T) {
-	for _, i := range all {
+	for _, i := range append(slices.Clone(all), matrices...) {
 		c, err := initializer.ToConfig(i)
 		if err != nil {
 			t.Errorf("%#v: %v", i, err)
@@ -83,6 +86,8 @@ func TestKerasConfigs(t *testing.T) {
 		{`{"class_name": "Constant", "config": {"value": 3}}`, initializer.Constant{Value: 3}},
 		{`{"class_name": "Constant", "config": {"value": [3, 4]}}`, initializer.Values{3, 4}},
 		{`{"class_name": "Zeros"}`, initializer.Zeros{}},
+		{`{"class_name": "Orthogonal", "config": {"seed": 5, "gain": 2.5}, "module": "keras.initializers", "registered_name": null}`, initializer.Orthogonal{Gain: 2.5, Seed: 5}},
+		{`{"class_name": "Identity", "config": {"gain": 0.5}}`, initializer.Identity{Gain: 0.5}},
 	}
 	for _, test := range tests {
 		var c initializer.Config
@@ -102,7 +107,7 @@ func TestBadConfigs(t *testing.T) {
 		c       initializer.Config
 		message string
 	}{
-		{initializer.Config{ClassName: "Orthogonal"}, `unknown initializer "Orthogonal"`},
+		{initializer.Config{ClassName: "Sobol"}, `unknown initializer "Sobol"`},
 		{initializer.Config{ClassName: "Zeros", Config: map[string]any{"minval": 1}}, `Zeros: unknown argument "minval" (there are none)`},
 		{initializer.Config{ClassName: "RandomNormal", Config: map[string]any{"stdev": 1}}, `RandomNormal: unknown argument "stdev"; did you mean "stddev"? (known: mean, stddev, seed)`},
 		{initializer.Config{ClassName: "RandomUniform", Config: map[string]any{"minval": "a"}}, "minval"},

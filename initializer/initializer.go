@@ -41,14 +41,18 @@ type Initializer interface {
 }
 
 // Check returns an error that wraps [ErrConfig] if i has parameters out of
-// range, or cannot fill a row of width numbers. A table calls it once, when it
-// is made; Row itself never fails. A nil Initializer is an error.
+// range, or cannot fill a row of width numbers by itself, as a [Matrix] cannot. A
+// dynamic table calls it once, when it is made; Row itself never fails. A nil
+// Initializer is an error.
 func Check(i Initializer, width int) error {
 	if i == nil {
 		return configError("an initializer is needed, none was given")
 	}
 	if err := validate(i); err != nil {
 		return err
+	}
+	if _, ok := i.(Matrix); ok {
+		return configError("%s needs the whole matrix: only static tables and dense weights have one", i.Name())
 	}
 	if v, ok := i.(Values); ok && len(v) != width {
 		return configError("an initializer given as a row must have as many numbers as a row of the table has. Received: %d numbers for width %d", len(v), width)

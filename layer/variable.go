@@ -105,24 +105,30 @@ func (b *Base) AddWeight(name string, s Shape, o WeightOptions) (*Variable, erro
 	b.bind(process) // outside of Build it may have no name yet
 	v := &Variable{layer: b, name: name, shape: slices.Clone(s), value: make([]float32, s.size()),
 		frozen: o.Frozen, regularizer: o.Regularizer, constraint: o.Constraint}
-	v.initialize(o.Initializer)
+	if err := v.initialize(o.Initializer); err != nil {
+		return nil, fmt.Errorf("%w: weight %q of layer %q: %w", ErrArgument, name, b.Name(), err)
+	}
 	b.vars = append(b.vars, v)
 	return v, nil
 }
 
 // initialize fills a dense weight row by row; a vector is one row.
-func (v *Variable) initialize(i initializer.Initializer) {
+func (v *Variable) initialize(i initializer.Initializer) error {
 	if i == nil {
 		i = initializer.GlorotUniform{}
 	}
+	row, err := initializer.Array(i, v.shape, initializer.TableStream(v.layer.scope.seed, v.Name()), fanOf(v.shape))
+	if err != nil {
+		return err
+	}
 	width := 1
-	if len(v.shape) > 0 {
-		width = v.shape[len(v.shape)-1]
+	if n := len(v.shape); n > 0 {
+		width = v.shape[n-1]
 	}
-	fan := fanOf(v.shape)
 	for r := 0; r*width < len(v.value); r++ {
-		i.Row(v.value[r*width:(r+1)*width], initializer.Stream(v.layer.scope.seed, v.Name(), uint64(r)), fan)
+		row(v.value[r*width:(r+1)*width], r)
 	}
+	return nil
 }
 
 // fanOf is Keras' compute_fans: of a matrix its two dimensions; of a vector its
