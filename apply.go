@@ -265,6 +265,9 @@ func (g *Gradients) apply(w *applyTools, c *core) {
 	if c.scores != nil {
 		w.scores = c.scores.use(t.opt.Restrict.Policy, w.rows, w.scores, g.now)
 	}
+	if t.byRow {
+		t.constrain(c, w.rows)
+	}
 }
 
 // bring readies rows that remember their last step for step now: an exact

@@ -112,6 +112,9 @@ func (t *Table) catchUp(c *core, data []float32, rows []uint32, last []int64, no
 			t.clipNorm(data[int(r)*c.layout.stride:][:c.layout.width])
 		}
 	}
+	if t.byRow {
+		t.constrainMoved(c, data, rows, last, now)
+	}
 }
 
 // rowSet numbers the distinct rows of a piece: an open-addressed table, at

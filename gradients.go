@@ -200,6 +200,11 @@ func (t *Table) Apply(ctx context.Context, g *Gradients, s Step) error {
 	if _, err := g.run(ctx, s, false); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
+	if t.whole {
+		if err := t.constrainAll(s.Number); err != nil {
+			return fmt.Errorf("table %q: %w", t.opt.Name, err)
+		}
+	}
 	t.step.Store(s.Number)
 	return t.settle()
 }

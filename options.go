@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
@@ -40,6 +41,11 @@ type TableOptions struct {
 	// stored. Steps that an exact optimizer makes up for are bounded together,
 	// after the last of them. Default 0: no bound.
 	MaxNorm float32
+	// Constraint is applied after each update: to the rows that it touched, each
+	// by itself ([constraint.ByRow]). One that needs the whole matrix takes a
+	// static table, and is applied to all of it. Values that are set otherwise,
+	// first values too, stay as they are until then. Default: none. See constrain.go.
+	Constraint constraint.Constraint
 	// Missing says what a dynamic table reads for a key it does not hold, in
 	// lookups that do not train. Default: MissingInitial.
 	Missing Missing
@@ -158,6 +164,9 @@ func (o *TableOptions) check() error {
 	}
 	if err := o.Restrict.check(o, bad); err != nil {
 		return err
+	}
+	if err := o.checkConstraint(o.Optimizer); err != nil {
+		return bad("Constraint", "%v", err)
 	}
 	if o.Initializer != nil {
 		if err := o.checkInitializer(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/keymap"
 	"github.com/rowan-embeddings/rowan/internal/slab"
@@ -29,6 +30,9 @@ const (
 type Table struct {
 	opt   TableOptions // but for Optimizer, which core has
 	shift uint         // static: row >> shift is the row's stripe
+	// byRow and whole tell what opt.Constraint looks at: neither if there is none.
+	byRow, whole bool
+	rowShape     [2]int // of a row by itself
 	// streams turns keys into what their first values are a function of.
 	streams initializer.Streams
 
@@ -67,6 +71,10 @@ func NewTable(o TableOptions) (*Table, error) {
 		return nil, err
 	}
 	t := &Table{opt: o.withDefaults(), streams: initializer.TableStream(o.Seed, o.Name)}
+	if c := o.Constraint; c != nil {
+		t.byRow, t.whole = constraint.ByRow(c), !constraint.ByRow(c)
+	}
+	t.rowShape = [2]int{1, o.Width}
 	optimizer := t.opt.Optimizer
 	t.opt.Optimizer = nil
 	if o.Rows > 0 {
@@ -298,6 +306,9 @@ func (t *Table) SetOptimizer(o *optim.Optimizer) error {
 	if o != nil {
 		if err := o.Validate(); err != nil {
 			return fmt.Errorf("%w: table %q: %v", ErrOptions, t.opt.Name, err)
+		}
+		if err := t.opt.checkConstraint(o); err != nil {
+			return fmt.Errorf("%w: table %q: Constraint %v", ErrOptions, t.opt.Name, err)
 		}
 		o = o.WithDefaults()
 	}

@@ -49,15 +49,19 @@ var kinds = []kind{
 	kindOf(NewOrthogonal()), kindOf(NewIdentity()),
 }
 
-// aliases are Keras' other names.
+// aliases are Keras' short names.
 var aliases = map[string]string{
 	"uniform": "RandomUniform", "normal": "RandomNormal", "zero": "Zeros", "one": "Ones",
-	"OrthogonalInitializer": "Orthogonal", "IdentityInitializer": "Identity", // early Keras 3
+}
+
+// oldClasses are class names that Keras 3 had at first, and still reads.
+var oldClasses = map[string]string{
+	"OrthogonalInitializer": "Orthogonal", "IdentityInitializer": "Identity",
 }
 
 // ByName returns the initializer of that name with Keras' default arguments.
 // Names are Keras' class names ("GlorotUniform"), the same in snake case
-// ("glorot_uniform"), and its other names, short ones (uniform, normal, zero, one) among them. An
+// ("glorot_uniform"), and its short names: uniform, normal, zero, one. An
 // unknown name is an error that wraps [ErrConfig] and lists the known ones.
 func ByName(name string) (Initializer, error) {
 	k, err := kindByName(name)
@@ -68,6 +72,8 @@ func kindByName(name string) (kind, error) {
 	class := name
 	if full, ok := aliases[name]; ok {
 		class = full
+	} else if now, ok := oldClasses[name]; ok {
+		class = now
 	}
 	for _, k := range kinds {
 		if n := k.defaults.Name(); n == class || snake(n) == class {

@@ -30,7 +30,7 @@ func ExampleByName() {
 	fmt.Println(err)
 	// Output:
 	// HeNormal <nil>
-	// initializer: bad configuration: unknown initializer "glorot". Known: IdentityInitializer, OrthogonalInitializer, constant, glorot_normal, glorot_uniform, he_normal, he_uniform, identity, lecun_normal, lecun_uniform, normal, one, ones, orthogonal, random_normal, random_uniform, truncated_normal, uniform, variance_scaling, zero, zeros
+	// initializer: bad configuration: unknown initializer "glorot". Known: constant, glorot_normal, glorot_uniform, he_normal, he_uniform, identity, lecun_normal, lecun_uniform, normal, one, ones, orthogonal, random_normal, random_uniform, truncated_normal, uniform, variance_scaling, zero, zeros
 }
 
 // all is one of each, with arguments that are not the defaults.
