@@ -15,7 +15,8 @@ import (
 // booleans, slices and maps, so that it can be written as JSON and read back.
 type Config map[string]any
 
-// Configurer is a layer that can say what it was made with.
+// Configurer is a layer that can say what it was made with. An argument that
+// cannot be written is in its config as an error, which [ToConfig] returns.
 type Configurer interface {
 	Layer
 	Config() Config
@@ -61,7 +62,8 @@ var constructors = map[string]Constructor{
 	"Operation":              operationFromConfig,
 }
 
-// ToConfig returns a layer's class name and config.
+// ToConfig returns a layer's class name and config. An argument that cannot be
+// written, such as a function, is ErrConfig.
 func ToConfig(l Layer) (class string, c Config, err error) {
 	if isNil(l) {
 		return "", nil, errNilLayer
@@ -70,7 +72,13 @@ func ToConfig(l Layer) (class string, c Config, err error) {
 	if !ok {
 		return "", nil, fmt.Errorf("%w: layer %q of class %s has no Config method", ErrConfig, l.core().Name(), l.core().Class())
 	}
-	return l.core().Class(), x.Config(), nil
+	c = x.Config()
+	for _, key := range slices.Sorted(maps.Keys(c)) {
+		if err, unwritable := c[key].(error); unwritable {
+			return "", nil, fmt.Errorf("%w: layer %q: %q: %w", ErrConfig, l.core().Name(), key, err)
+		}
+	}
+	return l.core().Class(), c, nil
 }
 
 // FromConfig makes the layer that a class name and a config describe, without
@@ -350,29 +358,6 @@ func orNone(yes bool, l float32) float32 {
 	return 0
 }
 
-func (r *reader) constraint(key string) Constraint {
-	class, c, ok := r.object(key)
-	if !ok {
-		return nil
-	}
-	in := c.reader()
-	defer func() { r.inside(key, in, class) }()
-	switch strings.ReplaceAll(strings.ToLower(class), "_", "") {
-	case "maxnorm":
-		m := MaxNorm{Max: 2, Axis: in.int("axis")}
-		if _, ok := in.get("max_value"); ok {
-			m.Max = float32(in.number("max_value"))
-		}
-		return m
-	case "nonneg":
-		return NonNeg{}
-	case "unitnorm":
-		return UnitNorm{Axis: in.int("axis")}
-	}
-	r.bad(key, "MaxNorm, NonNeg or UnitNorm", class)
-	return nil
-}
-
 // options reads the part of a config that all layers share.
 func (r *reader) options() Options {
 	r.get("graph") // of old Keras: the graph that the layer lived in, which no layer outlives here
@@ -480,22 +465,14 @@ func widen(f float32) float64 {
 	return w
 }
 
-func constraintConfig(c Constraint) any {
-	switch v := c.(type) {
-	case MaxNorm:
-		return map[string]any{"class_name": "MaxNorm", "config": map[string]any{"max_value": widen(v.Max), "axis": v.Axis}}
-	case NonNeg:
-		return map[string]any{"class_name": "NonNeg", "config": map[string]any{}}
-	case UnitNorm:
-		return map[string]any{"class_name": "UnitNorm", "config": map[string]any{"axis": v.Axis}}
-	}
-	return nil
-}
-
+// initializerConfig is the config of an initializer: of one that has none, the error.
 func initializerConfig(i initializer.Initializer) any {
+	if i == nil {
+		return nil
+	}
 	c, err := initializer.ToConfig(i)
 	if err != nil {
-		return nil
+		return err
 	}
 	return map[string]any{"class_name": c.ClassName, "config": c.Config}
 }

@@ -18,8 +18,10 @@ type EmbeddingOptions struct {
 	Initializer initializer.Initializer
 	// Regularizer is a penalty on the rows, paid when they are touched. Default: none.
 	Regularizer Regularizer
-	// Constraint is applied to touched rows. MaxNorm along axis 1, a row, is
-	// the one that tables have; others are ErrUnsupported. Default: none.
+	// Constraint is applied after each update: one that looks at a row, NonNeg or
+	// a norm along axis 1, to the rows that were touched; another, as a norm along
+	// Keras' default axis 0, to the whole table, at the cost of a pass over it in
+	// each step. Default: none.
 	Constraint Constraint
 	// MaskZero makes id 0 a padding id: the output carries a mask that is
 	// false there. The row of id 0 stays an ordinary row, as in Keras.
@@ -65,8 +67,10 @@ func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, erro
 			return nil, fmt.Errorf("%w: Embedding: `input_length` must hold positive integers, or -1 where not known. Received: input_length=%v", ErrArgument, o.InputLength)
 		}
 	}
-	if _, err := rowNorm(o.Constraint); err != nil {
-		return nil, fmt.Errorf("embedding layer: %w", err)
+	if o.Constraint != nil {
+		if err := o.Constraint.Check([]int{inputDim, outputDim}); err != nil {
+			return nil, fmt.Errorf("%w: Embedding: embeddings_constraint: %w", ErrArgument, err)
+		}
 	}
 	if o.MaskZero && o.Combiner != rowan.None {
 		return nil, fmt.Errorf("%w: Embedding: a combiner reduces the dimension that mask_zero would mask: use one of them, or pool the masked sequence with GlobalAveragePooling1D", ErrArgument)
@@ -83,31 +87,13 @@ func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, erro
 	return l, nil
 }
 
-// rowNorm returns the bound on a row's norm that a constraint stands for.
-func rowNorm(c Constraint) (float32, error) {
-	switch m := c.(type) {
-	case nil:
-		return 0, nil
-	case MaxNorm:
-		if m.Axis == 1 || m.Axis == -1 {
-			return m.Max, nil
-		}
-		return 0, fmt.Errorf("%w: MaxNorm of a table along axis %d, over all its rows: use MaxNorm{Max: %v, Axis: 1}, which bounds each row", ErrUnsupported, m.Axis, m.Max)
-	}
-	return 0, fmt.Errorf("%w: constraint %s on a table: tables have MaxNorm along axis 1", ErrUnsupported, c.Class())
-}
-
 // Build creates the table.
-func (l *Embedding) Build(...Shape) error {
-	norm, err := rowNorm(l.o.Constraint)
-	if err != nil {
-		return err
-	}
+func (l *Embedding) Build(...Shape) (err error) {
 	l.table, err = rowan.NewTable(rowan.TableOptions{
 		Padding: paddingID(l.o.Padding),
 		Name:    l.Name(), Width: l.outputDim, Rows: l.inputDim,
 		Initializer: l.o.Initializer, Seed: l.scope.seed, Optimizer: l.o.Optimizer,
-		Regularizer: rowan.Regularizer(l.o.Regularizer), MaxNorm: norm, OutOfRange: l.o.OutOfRange,
+		Regularizer: rowan.Regularizer(l.o.Regularizer), Constraint: l.o.Constraint, OutOfRange: l.o.OutOfRange,
 	})
 	if err != nil {
 		return err

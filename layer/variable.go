@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
 )
 
@@ -50,7 +51,7 @@ func (v *Variable) Regularizer() Regularizer { return v.regularizer }
 // Constrain applies the weight's constraint, after an update. A table applies its own.
 func (v *Variable) Constrain() {
 	if v.constraint != nil && v.table == nil {
-		v.constraint.Apply(v.value, v.shape)
+		v.constraint.Apply(constraint.Of(v.value, v.shape...))
 	}
 }
 
@@ -99,8 +100,10 @@ func (b *Base) AddWeight(name string, s Shape, o WeightOptions) (*Variable, erro
 		}
 		n *= d
 	}
-	if err := checkAxis(o.Constraint, s); err != nil {
-		return nil, fmt.Errorf("weight %q of layer %q: %w", name, b.Name(), err)
+	if o.Constraint != nil {
+		if err := o.Constraint.Check(s); err != nil {
+			return nil, fmt.Errorf("%w: weight %q of layer %q: %w", ErrArgument, name, b.Name(), err)
+		}
 	}
 	b.bind(process) // outside of Build it may have no name yet
 	v := &Variable{layer: b, name: name, shape: slices.Clone(s), value: make([]float32, s.size()),
