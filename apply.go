@@ -27,6 +27,8 @@ type applyTools struct {
 	squares  []float32
 	last     []int64
 	scores   []int64
+	penalty  []float32 // the gradient of a row's penalty
+	stripe   *stripe   // that the rows are of
 }
 
 // rowsPerUpdate is the number of distinct rows whose gradients are summed
@@ -250,6 +252,9 @@ func (g *Gradients) apply(w *applyTools, c *core) {
 		}
 	}
 	now := g.step.Number
+	if w.stripe.summed {
+		w.stripe.penalty = w.stripe.penalty.minus(t.penaltyOf(c, w.rows))
+	}
 	if c.layout.last >= 0 {
 		t.bring(w, c, now)
 	}
@@ -268,6 +273,9 @@ func (g *Gradients) apply(w *applyTools, c *core) {
 	if t.byRow {
 		t.constrain(c, w.rows)
 	}
+	if w.stripe.summed {
+		w.stripe.penalty = w.stripe.penalty.plus(t.penaltyOf(c, w.rows))
+	}
 }
 
 // bring readies rows that remember their last step for step now: an exact
@@ -282,28 +290,13 @@ func (t *Table) bring(w *applyTools, c *core, now int64) {
 		t.catchUp(c, c.slab.Data(), w.rows, w.last, now-1)
 	}
 	width := t.opt.Width
+	if t.opt.Regularizer.Row != nil {
+		w.penalty = slices.Grow(w.penalty[:0], width)[:width]
+	}
 	for i, r := range w.rows {
 		row := c.row(r)
-		t.opt.Regularizer.add(w.grads[i*width:(i+1)*width], row[:width], now-w.last[i])
+		t.opt.Regularizer.add(w.grads[i*width:(i+1)*width], row[:width], now-w.last[i], w.penalty)
 		c.layout.setLastStep(row, now)
-	}
-}
-
-// add adds the gradient of the penalty of the given number of steps.
-func (r Regularizer) add(grad, weights []float32, steps int64) {
-	if r == (Regularizer{}) || steps <= 0 {
-		return
-	}
-	l1, l2 := r.L1*float32(steps), 2*r.L2*float32(steps)
-	for i, w := range weights {
-		g := float32(l2 * w)
-		switch {
-		case w > 0:
-			g += l1
-		case w < 0:
-			g -= l1
-		}
-		grad[i] += g
 	}
 }
 

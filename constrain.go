@@ -38,7 +38,7 @@ func (o *TableOptions) checkConstraint(optimizer *optim.Optimizer) error {
 	switch {
 	case o.Rows == 0:
 		return fmt.Errorf("%s is over all rows, and a dynamic table has no fixed number of them: use one along axis 1, a row", c.Class())
-	case isExact(optimizer) && o.Regularizer != Regularizer{}:
+	case isExact(optimizer) && !o.Regularizer.none():
 		return fmt.Errorf("%s is over all rows, which keeps an exact optimizer's rows from paying the regularizer for the steps that they miss: leave out one of the three, or use a constraint along axis 1", c.Class())
 	}
 	return nil
@@ -73,6 +73,7 @@ func (t *Table) constrainAll(now int64) error {
 	if c == nil {
 		return ErrClosed
 	}
+	t.forgetPenalties()
 	if c.exact {
 		for r := range t.opt.Rows {
 			t.bringOne(c, uint32(r), now)

@@ -340,6 +340,7 @@ func (g *Gradients) workOn(tools *applyTools, stripe int) error {
 	if err := g.resolve(t.core, occurrences); err != nil {
 		return err
 	}
+	tools.stripe = &t.stripes[stripe]
 	scratch := g.scratch[g.begin[stripe]:g.begin[stripe+1]]
 	kernel.RadixSort(occurrences, scratch, posBits, posBits+t.core.rowBits())
 	for len(occurrences) > 0 {

@@ -89,6 +89,7 @@ func (t *Table) onStripe(ctx context.Context, s int, op *keyOp, f func(p *portio
 	if t.core == nil {
 		return ErrClosed
 	}
+	t.stripes[s].summed = false
 	p := &op.part
 	p.core = t.core
 	p.keys, p.at = op.keys.slice(op.begin[s], op.begin[s+1]), op.at[op.begin[s]:op.begin[s+1]]

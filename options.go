@@ -35,7 +35,7 @@ type TableOptions struct {
 	// Optimizer trains the table; its state lies beside each row's weights.
 	// Default: none, the table cannot be trained until SetOptimizer.
 	Optimizer *optim.Optimizer
-	// Regularizer pulls touched rows towards zero. Default: none.
+	// Regularizer is a penalty on the weights, as in Keras. Default: none.
 	Regularizer Regularizer
 	// MaxNorm bounds the L2 norm of every row, as it is read and as it is
 	// stored. Steps that an exact optimizer makes up for are bounded together,
@@ -67,15 +67,6 @@ type TableOptions struct {
 	// Stores keeps the rows in row stores, one or several parts, of this process
 	// or of others. Default nil: in the table's own memory.
 	Stores *Stores
-}
-
-// Regularizer is a penalty on a table's weights, Keras' L1·Σ|w| + L2·Σw² over
-// the whole table at every step, paid by a row when it is touched: for all the
-// steps since it was last updated. A row that is never touched again pays
-// nothing, so the cost is that of the touched rows. A row that Upsert or
-// Accumulate writes, or SetOptimizer, owes nothing from before.
-type Regularizer struct {
-	L1, L2 float32
 }
 
 // Missing says what a dynamic table reads for a key that it does not hold.
@@ -152,9 +143,9 @@ func (o *TableOptions) check() error {
 	case !(o.MaxNorm >= 0) || math.IsInf(float64(o.MaxNorm), 0):
 		return bad("MaxNorm", "must be a finite number, not negative. Received: MaxNorm=%v", o.MaxNorm)
 	case !(o.Regularizer.L1 >= 0) || !(o.Regularizer.L2 >= 0):
-		return bad("Regularizer", "must not be negative. Received: %+v", o.Regularizer)
+		return bad("Regularizer", "must not be negative. Received: L1=%v, L2=%v", o.Regularizer.L1, o.Regularizer.L2)
 	case math.IsInf(float64(o.Regularizer.L1), 0) || math.IsInf(float64(o.Regularizer.L2), 0):
-		return bad("Regularizer", "must be finite. Received: %+v", o.Regularizer)
+		return bad("Regularizer", "must be finite. Received: L1=%v, L2=%v", o.Regularizer.L1, o.Regularizer.L2)
 	case o.Padding != nil && o.Padding.isText != (o.KeyType == tensor.String):
 		return bad("Padding", "must be of the keys' type, %v: see PaddingID and PaddingString", o.KeyType)
 	case o.Missing > MissingError:

@@ -62,7 +62,11 @@ type Table struct {
 // stripe is one lock on cache lines of its own.
 type stripe struct {
 	sync.RWMutex
-	_ [128 - 24]byte
+	// penalty is the regularizer's over the stripe's rows if summed is set: see
+	// Penalty. The lock guards both.
+	penalty fixed
+	summed  bool
+	_       [128 - 48]byte
 }
 
 // NewTable makes a table. A static one has all its rows at once.
@@ -126,7 +130,7 @@ func (t *Table) newCore(o *optim.Optimizer) (*core, error) {
 
 // layout returns the layout of the rows that an optimizer trains.
 func (o *TableOptions) layout(trainer *optim.Optimizer) layout {
-	return layoutOf(o.Width, trainer, isExact(trainer) || o.Regularizer != Regularizer{})
+	return layoutOf(o.Width, trainer, isExact(trainer) || !o.Regularizer.none())
 }
 
 // allocStatic hands out the rows of a static table: row numbers are the keys.
@@ -359,6 +363,7 @@ func (t *Table) swap(c *core) {
 	t.core.discard()
 	t.core = c
 	t.freed.Add(1)
+	t.forgetPenalties()
 }
 
 // Close frees the table's memory, and closes the stores that Stores.Open opened.
@@ -478,6 +483,9 @@ func (t *Table) rowFor(c *core, k *keyBatch, i int, step int64) (uint32, error) 
 	t.start(&c.layout, c.row(r), t.stream(k, i), step)
 	if err := c.index.put(k, i, r); err != nil {
 		return 0, errors.Join(err, c.slab.Free(r))
+	}
+	if s := &t.stripes[t.stripeOf(k, i, r)]; s.summed {
+		s.penalty = s.penalty.plus(t.penaltyOf(c, []uint32{r}))
 	}
 	return r, nil
 }

@@ -1,0 +1,164 @@
+package rowan
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+)
+
+// Regularizer is a penalty on a table's weights over the whole table at every
+// step: Keras' L1·Σ|w| + L2·Σw², and a function of each row. It is paid by a row
+// when it is touched, for all the steps since it was last updated. A row that is
+// never touched again pays nothing, so the cost is that of the touched rows. A
+// row that Upsert or Accumulate writes, or SetOptimizer, owes nothing from before.
+type Regularizer struct {
+	L1, L2 float32
+	// Row is one more penalty, of each row. Default: none.
+	Row RowPenalty
+}
+
+// RowPenalty returns the penalty on a row, and adds its gradient to grad, which
+// is as long as the row, or nil where the penalty alone is wanted. It must not
+// change row, and may be called from several goroutines at once. It must depend
+// on the row alone, or results depend on threads.
+type RowPenalty func(row, grad []float32) float32
+
+// none reports whether there is no penalty.
+func (r Regularizer) none() bool { return r.L1 == 0 && r.L2 == 0 && r.Row == nil }
+
+// add adds the gradient of the penalty of the given number of steps. scratch is
+// memory for a row's.
+func (r Regularizer) add(grad, weights []float32, steps int64, scratch []float32) {
+	if r.none() || steps <= 0 {
+		return
+	}
+	l1, l2 := r.L1*float32(steps), 2*r.L2*float32(steps)
+	for i, w := range weights {
+		g := float32(l2 * w)
+		switch {
+		case w > 0:
+			g += l1
+		case w < 0:
+			g -= l1
+		}
+		grad[i] += g
+	}
+	if r.Row == nil {
+		return
+	}
+	clear(scratch)
+	r.Row(weights, scratch)
+	for i, g := range scratch {
+		grad[i] += float32(g * float32(steps))
+	}
+}
+
+// of returns the penalty on a row.
+func (r Regularizer) of(row []float32) float64 {
+	var l1, l2 float64
+	for _, w := range row {
+		x := float64(w)
+		l1 += max(x, -x)
+		l2 += float64(x * x)
+	}
+	sum := float64(float64(r.L1)*l1) + float64(float64(r.L2)*l2)
+	if r.Row != nil {
+		sum += float64(r.Row(row, nil))
+	}
+	return sum
+}
+
+// Penalty returns the regularizer's penalty over the whole table, which is what
+// Keras adds to the loss. Rows count as they are stored: what an exact optimizer
+// has yet to make up for is not in it. A row's part counts as at most 2^31.
+//
+// The first call passes over the table; from then on each stripe's sum follows
+// its updates, which read their rows twice more, so that another call costs
+// nothing to speak of. Where rows have been written otherwise, their stripe is
+// summed again. The sums are of fixed point: the same in any order of additions,
+// whatever the threads, and after a restart. It is safe for concurrent use; an
+// update under way may be in it in part.
+func (t *Table) Penalty(ctx context.Context) (float64, error) {
+	if t.opt.Regularizer.none() {
+		_, err := t.length()
+		return 0, err
+	}
+	var sum fixed
+	var some keyRows
+	for s := range stripes {
+		if err := t.checkContext(ctx); err != nil {
+			return 0, err
+		}
+		part, err := t.stripePenalty(s, &some)
+		if err != nil {
+			return 0, err
+		}
+		sum = sum.plus(part)
+	}
+	return sum.float(), nil
+}
+
+// stripePenalty returns the sum of a stripe, made anew if it is not known.
+func (t *Table) stripePenalty(s int, some *keyRows) (fixed, error) {
+	stripe := &t.stripes[s]
+	stripe.Lock()
+	defer stripe.Unlock()
+	if t.core == nil {
+		return fixed{}, fmt.Errorf("table %q: %w", t.opt.Name, ErrClosed)
+	}
+	if !stripe.summed {
+		some.reset()
+		t.core.index.stripe(s, some)
+		stripe.penalty = t.penaltyOf(t.core, some.rows)
+		stripe.summed = true
+	}
+	return stripe.penalty, nil
+}
+
+// penaltyOf returns the penalty on some slab rows.
+func (t *Table) penaltyOf(c *core, rows []uint32) fixed {
+	var sum fixed
+	for _, r := range rows {
+		sum = sum.plus(fix(t.opt.Regularizer.of(c.row(r)[:t.opt.Width])))
+	}
+	return sum
+}
+
+// forgetPenalties says that rows of every stripe have changed. All are locked.
+func (t *Table) forgetPenalties() {
+	for i := range t.stripes {
+		t.stripes[i].summed = false
+	}
+}
+
+// fixed is a number of 2^-64ths, in two's complement of 128 bits: a sum that is
+// exact whatever the order.
+type fixed struct{ high, low uint64 }
+
+// fix returns x, which is not negative, rounded down; at most 2^31.
+func fix(x float64) fixed {
+	const most = 1 << 31
+	if !(x < most) { // NaN too: a function may return it
+		return fixed{high: most}
+	}
+	x = max(x, -most)
+	whole := int64(x)
+	if float64(whole) > x {
+		whole--
+	}
+	return fixed{uint64(whole), uint64((x - float64(whole)) * 0x1p64)}
+}
+
+func (f fixed) plus(g fixed) fixed {
+	low, carry := bits.Add64(f.low, g.low, 0)
+	high, _ := bits.Add64(f.high, g.high, carry)
+	return fixed{high, low}
+}
+
+func (f fixed) minus(g fixed) fixed {
+	low, borrow := bits.Sub64(f.low, g.low, 0)
+	high, _ := bits.Sub64(f.high, g.high, borrow)
+	return fixed{high, low}
+}
+
+func (f fixed) float() float64 { return float64(int64(f.high)) + float64(f.low)*0x1p-64 }
