@@ -22,3 +22,4 @@ done
 "$home/keras/bin/python" "$here/record_callbacks.py" "$here/../model/testdata"
 KERAS_BACKEND=torch "$home/torch/bin/python" "$here/record_models.py" "$here/../model/testdata/keras-training.json"
 "$home/keras/bin/python" "$here/record_constraints.py" "$here/../constraint/testdata"
+"$home/keras/bin/python" "$here/record_embeddings.py" "$here/../model/testdata"

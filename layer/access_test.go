@@ -87,7 +87,7 @@ func TestVariables(t *testing.T) {
 }
 
 func TestEmbeddingActivityRegularizer(t *testing.T) {
-	r := layer.Regularizer{L1: 0.5, L2: 2}
+	r := layer.L1L2{L1: 0.5, L2: 2}
 	l := newEmbedding(t, 2, 2, layer.EmbeddingOptions{Options: layer.Options{Activity: r, Weights: [][]float32{{1, -2, 3, 0}}}})
 	out := run(t, l, ids(t, []int{2}, 0, 1))
 	if want := float32(0.5*6+2*14) / 2; len(out.Losses) != 1 || out.Losses[0] != want {

@@ -6,7 +6,7 @@ import "fmt"
 func weightConfig(name string, o WeightOptions) Config {
 	return Config{
 		name + "_initializer": initializerConfig(o.Initializer),
-		name + "_regularizer": o.Regularizer.config(),
+		name + "_regularizer": regularizerConfig(o.Regularizer),
 		name + "_constraint":  constraintConfig(o.Constraint),
 	}
 }

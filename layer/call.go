@@ -287,7 +287,7 @@ func (c *Call) apply(l GraphLayer, in, mask []*graph.Node) (out, outMask []*grap
 // size as Keras does since 2.0.
 func (c *Call) addActivity(b *Base, out []*graph.Node) {
 	r := b.options.Activity
-	if r.IsZero() {
+	if isNone(r) {
 		return
 	}
 	for _, o := range out {
@@ -295,7 +295,7 @@ func (c *Call) addActivity(b *Base, out []*graph.Node) {
 		if o.Rank() > 0 {
 			batch = o.Shape().Dimensions[0]
 		}
-		c.addLoss(b, graph.DivScalar(r.node(cast(o, dtypes.Float32)), float64(batch)))
+		c.addLoss(b, graph.DivScalar(r.Penalty(cast(o, dtypes.Float32)), float64(batch)))
 	}
 }
 
@@ -304,8 +304,8 @@ func (c *Call) addActivity(b *Base, out []*graph.Node) {
 func (c *Call) WeightLosses(vars []*Variable) []*graph.Node {
 	var losses []*graph.Node
 	for _, v := range vars {
-		if v.table == nil && !v.regularizer.IsZero() {
-			losses = append(losses, v.regularizer.node(c.Var(v))) // outside a call: in float32
+		if v.table == nil && !isNone(v.regularizer) {
+			losses = append(losses, v.regularizer.Penalty(c.Var(v))) // outside a call: in float32
 		}
 	}
 	return losses

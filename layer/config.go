@@ -112,8 +112,8 @@ func (b *Base) BaseConfig() Config {
 	if b.options.NoAutocast {
 		c["autocast"] = false
 	}
-	if !b.options.Activity.IsZero() {
-		c["activity_regularizer"] = b.options.Activity.config()
+	if a := b.options.Activity; !isNone(a) {
+		c["activity_regularizer"] = regularizerConfig(a)
 	}
 	if s := b.options.InputShape; s != nil {
 		c["batch_input_shape"] = batchShape(s)
@@ -332,32 +332,6 @@ func (r *reader) initializer(key string) initializer.Initializer {
 	return i
 }
 
-func (r *reader) regularizer(key string) Regularizer {
-	class, c, ok := r.object(key)
-	if !ok {
-		return Regularizer{}
-	}
-	in := c.reader()
-	switch strings.ToLower(class) {
-	case "l1l2", "l1_l2", "l1", "l2":
-	default:
-		r.bad(key, "L1, L2 or L1L2", class)
-	}
-	if c == nil { // a bare name has Keras' default of 0.01
-		return Regularizer{L1: orNone(class != "l2", 0.01), L2: orNone(class != "l1", 0.01)}
-	}
-	reg := Regularizer{L1: float32(in.number("l1")), L2: float32(in.number("l2"))}
-	r.inside(key, in, class)
-	return reg
-}
-
-func orNone(yes bool, l float32) float32 {
-	if yes {
-		return l
-	}
-	return 0
-}
-
 // options reads the part of a config that all layers share.
 func (r *reader) options() Options {
 	r.get("graph") // of old Keras: the graph that the layer lived in, which no layer outlives here
@@ -450,13 +424,6 @@ func (r *reader) fault(class string) error {
 func isNeutral(key string, v any) bool {
 	is, known := neutral[key]
 	return v == nil || known && is(v)
-}
-
-func (r Regularizer) config() any {
-	if r.IsZero() {
-		return nil
-	}
-	return map[string]any{"class_name": "L1L2", "config": map[string]any{"l1": widen(r.L1), "l2": widen(r.L2)}}
 }
 
 // widen keeps 0.1 from becoming 0.10000000149011612 in a config.

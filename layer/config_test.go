@@ -16,7 +16,7 @@ import (
 
 // configured are layers with every argument away from its default.
 func configured(t testing.TB) []layer.Layer {
-	o := layer.Options{Name: "named", Frozen: true, Policy: must[layer.Policy](t)(layer.PolicyByName("mixed_bfloat16")), NoAutocast: true, Activity: layer.Regularizer{L1: 0.1, L2: 0.2}, InputShape: layer.Shape{3, -1}}
+	o := layer.Options{Name: "named", Frozen: true, Policy: must[layer.Policy](t)(layer.PolicyByName("mixed_bfloat16")), NoAutocast: true, Activity: layer.L1L2{L1: 0.1, L2: 0.2}, InputShape: layer.Shape{3, -1}}
 	weight := layer.WeightOptions{Initializer: initializer.Constant{Value: 0.5}, Regularizer: layer.L1(0.1), Constraint: layer.MaxNorm{Max: 3, Axis: 0}}
 	all := []layer.Layer{
 		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Initializer: initializer.Ones{}, Regularizer: layer.L2(0.3),
@@ -140,7 +140,7 @@ func TestConfigRefusals(t *testing.T) {
 		{"Dense", layer.Config{"units": 1.5}, `"units" must be an integer`},
 		{"Dense", layer.Config{"units": "3"}, `"units" must be a number`},
 		{"Dense", layer.Config{"units": 3, "kernel_initializer": "nothing"}, "nothing"},
-		{"Dense", layer.Config{"units": 3, "kernel_regularizer": "orthogonal"}, "L1, L2 or L1L2"},
+		{"Dense", layer.Config{"units": 3, "kernel_regularizer": "orthogonal"}, "L1, L2, L1L2 or OrthogonalRegularizer"},
 		{"Dense", layer.Config{"units": 3, "kernel_constraint": "orthogonal"}, `unknown constraint "orthogonal". Known: max_norm, min_max_norm, non_neg, radial_constraint, unit_norm`},
 		{"Dense", layer.Config{"units": 3, "kernel_constraint": 3}, "class_name"},
 		{"Dense", layer.Config{"units": 3, "kernel_constraint": inner("MaxNorm", "max_values", 1.0)}, `MaxNorm: unknown argument "max_values"; did you mean "max_value"?`},

@@ -34,12 +34,14 @@ var constraintCases = []constraintCase{
 		"config": map[string]any{"min_value": 0.5, "max_value": 1.5, "rate": 0.5, "axis": 1}}},
 }
 
+// plainSGD subtracts gradients as they are.
+var plainSGD = &optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(1)}
+
 // TestConstraintsOfEmbeddings: by name, config and value, with the sparse
 // gradients of ids 2 and 0 of four rows: the constraint of the matrix, or where
 // it looks at rows, of those two rows.
 func TestConstraintsOfEmbeddings(t *testing.T) {
-	ctx, o := context.Background(), layer.EmbeddingOptions{Initializer: initializer.NewRandomNormal(),
-		Optimizer: &optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(1)}}
+	ctx, o := context.Background(), layer.EmbeddingOptions{Initializer: initializer.NewRandomNormal(), Optimizer: plainSGD}
 	for _, c := range constraintCases {
 		free := newEmbedding(t, 4, 3, o)
 		byValue := o

@@ -33,7 +33,8 @@ type DynamicOptions struct {
 	// table is read. Results are the same either way, and so is the speed:
 	// lookups read a repeated row from the cache, updates always merge.
 	WithoutUnique bool
-	// Regularizer is a penalty on the rows, paid when they are touched. Default: none.
+	// Regularizer is a penalty on the rows, paid when they are touched: L1L2 or a
+	// RowRegularizer. Default: none.
 	Regularizer Regularizer
 	// Padding is an id that stands for nothing: it reads as zeros, is left out
 	// of means, and trains nothing. PaddingString is the same for string keys.
@@ -121,6 +122,9 @@ func NewDynamicEmbedding(size int, o DynamicOptions) (*DynamicEmbedding, error) 
 	if err := o.RestrictPolicy.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: DynamicEmbedding: restrict_policy: %w", ErrArgument, err)
 	}
+	if _, _, err := tableRegularizer(o.Regularizer, 0, size); err != nil {
+		return nil, fmt.Errorf("DynamicEmbedding: regularizer: %w", err)
+	}
 	if o.Combiner == "" {
 		o.Combiner = "sum"
 	}
@@ -135,12 +139,16 @@ func NewDynamicEmbedding(size int, o DynamicOptions) (*DynamicEmbedding, error) 
 }
 
 // Build creates the table.
-func (l *DynamicEmbedding) Build(...Shape) (err error) {
+func (l *DynamicEmbedding) Build(...Shape) error {
+	regularizer, _, err := tableRegularizer(l.o.Regularizer, 0, l.size)
+	if err != nil {
+		return err
+	}
 	l.table, err = rowan.NewTable(rowan.TableOptions{
 		Name: l.Name(), Width: l.size, KeyType: l.o.KeyType, Initializer: l.o.Initializer,
 		Seed: l.scope.seed, Optimizer: l.o.Optimizer, MaxNorm: l.o.MaxNorm,
 		InitialCapacity: l.o.InitCapacity, Missing: l.o.Missing,
-		Regularizer: rowan.Regularizer(l.o.Regularizer), Padding: l.o.padding(), Restrict: l.o.RestrictPolicy,
+		Regularizer: regularizer, Padding: l.o.padding(), Restrict: l.o.RestrictPolicy,
 		Stores: l.o.stores(),
 	})
 	if err != nil {
@@ -203,7 +211,7 @@ func (l *DynamicEmbedding) Config() Config {
 		"combiner": l.o.Combiner, "pool": combinerConfig(l.o.Pool),
 		"initializer": initializerConfig(l.o.Initializer), "with_unique": !l.o.WithoutUnique,
 		"init_capacity": l.o.InitCapacity, "max_norm": widen(l.o.MaxNorm), "missing": int(l.o.Missing),
-		"regularizer": l.o.Regularizer.config(), "padding": pointerConfig(l.o.Padding), "padding_string": pointerConfig(l.o.PaddingString),
+		"regularizer": regularizerConfig(l.o.Regularizer), "padding": pointerConfig(l.o.Padding), "padding_string": pointerConfig(l.o.PaddingString),
 		"restrict_policy": restrictConfig(l.o.RestrictPolicy),
 	}))
 }

@@ -16,7 +16,8 @@ type EmbeddingOptions struct {
 	Options
 	// Initializer gives the rows their first values. Default: RandomUniform(-0.05, 0.05).
 	Initializer initializer.Initializer
-	// Regularizer is a penalty on the rows, paid when they are touched. Default: none.
+	// Regularizer is a penalty on the table: L1L2 and a RowRegularizer are paid by
+	// rows when they are touched, others need a small table. Default: none.
 	Regularizer Regularizer
 	// Constraint is applied after each update: one that looks at a row, NonNeg or
 	// a norm along axis 1, to the rows that were touched; another, as a norm along
@@ -72,6 +73,9 @@ func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, erro
 			return nil, fmt.Errorf("%w: Embedding: embeddings_constraint: %w", ErrArgument, err)
 		}
 	}
+	if _, _, err := tableRegularizer(o.Regularizer, inputDim, outputDim); err != nil {
+		return nil, fmt.Errorf("Embedding: embeddings_regularizer: %w", err)
+	}
 	if o.MaskZero && o.Combiner != rowan.None {
 		return nil, fmt.Errorf("%w: Embedding: a combiner reduces the dimension that mask_zero would mask: use one of them, or pool the masked sequence with GlobalAveragePooling1D", ErrArgument)
 	}
@@ -88,17 +92,24 @@ func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, erro
 }
 
 // Build creates the table.
-func (l *Embedding) Build(...Shape) (err error) {
+func (l *Embedding) Build(...Shape) error {
+	regularizer, whole, err := tableRegularizer(l.o.Regularizer, l.inputDim, l.outputDim)
+	if err != nil {
+		return err
+	}
 	l.table, err = rowan.NewTable(rowan.TableOptions{
 		Padding: paddingID(l.o.Padding),
 		Name:    l.Name(), Width: l.outputDim, Rows: l.inputDim,
 		Initializer: l.o.Initializer, Seed: l.scope.seed, Optimizer: l.o.Optimizer,
-		Regularizer: rowan.Regularizer(l.o.Regularizer), Constraint: l.o.Constraint, OutOfRange: l.o.OutOfRange,
+		Regularizer: regularizer, Constraint: l.o.Constraint, OutOfRange: l.o.OutOfRange,
 	})
 	if err != nil {
 		return err
 	}
-	_, err = l.AddTable("embeddings", l.table, l.inputDim)
+	v, err := l.AddTable("embeddings", l.table, l.inputDim)
+	if err == nil && whole {
+		v.regularizer = l.o.Regularizer
+	}
 	return err
 }
 
@@ -204,7 +215,7 @@ func (l *Embedding) Config() Config {
 	return l.BaseConfig().with(Config{
 		"input_dim": l.inputDim, "output_dim": l.outputDim,
 		"embeddings_initializer": initializerConfig(l.o.Initializer),
-		"embeddings_regularizer": l.o.Regularizer.config(),
+		"embeddings_regularizer": regularizerConfig(l.o.Regularizer),
 		"embeddings_constraint":  constraintConfig(l.o.Constraint),
 		"mask_zero":              l.o.MaskZero, "input_length": lengthConfig(l.o.InputLength),
 		"combiner": combinerConfig(l.o.Combiner), "out_of_range": int(l.o.OutOfRange),

@@ -30,8 +30,12 @@ func graphCases(t testing.TB) []graphCase {
 	}
 	add("Dense on a sequence", newDense(t, 2, layer.DenseOptions{NoBias: true}), floats(t, 2, 3, 4))
 	add("Dense penalties", newDense(t, 2, layer.DenseOptions{
-		Options: layer.Options{Activity: layer.Regularizer{L1: 0.1, L2: 0.2}},
+		Options: layer.Options{Activity: layer.L1L2{L1: 0.1, L2: 0.2}},
 		Kernel:  layer.WeightOptions{Regularizer: layer.L2(0.3)}, Bias: layer.WeightOptions{Initializer: initializer.Constant{Value: 0.3}, Regularizer: layer.L1(0.1)}}), floats(t, 3, 4))
+	for _, columns := range []bool{false, true} {
+		add("Dense orthogonal", newDense(t, 3, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{
+			Regularizer: layer.OrthogonalRegularizer{Factor: 0.7, Columns: columns}}}), floats(t, 2, 4))
+	}
 	add("Dropout", must[*layer.Dropout](t)(layer.NewDropout(0.4, layer.DropoutOptions{})), floats(t, 4, 5))
 	add("Flatten", layer.NewFlatten(layer.Options{}), floats(t, 2, 3, 2))
 	add("Reshape", must[*layer.Reshape](t)(layer.NewReshape(layer.Shape{2, -1}, layer.Options{})), floats(t, 2, 6))

@@ -64,7 +64,7 @@ func (l *LossTerm) Value() (float32, error) {
 // node computes a term that depends on weights alone.
 func (l *LossTerm) node(c *Call) *graph.Node {
 	if l.weight != nil {
-		return l.weight.regularizer.node(c.Var(l.weight))
+		return l.weight.regularizer.Penalty(c.Var(l.weight))
 	}
 	n := l.f(c)
 	if n == nil {

@@ -19,7 +19,7 @@ func (n *Node) record() (r *record, err error) {
 	l, ok := n.Layer.(GraphLayer)
 	if !ok {
 		r = new(record)
-		if len(n.In) > 0 && !b.options.Activity.IsZero() {
+		if len(n.In) > 0 && !isNone(b.options.Activity) {
 			r.losses = []*LossTerm{{layer: b, call: n}}
 		}
 		return r, nil

@@ -97,32 +97,45 @@ func (b *Base) runHost(ctx context.Context, l HostLayer, a Args, in []Value) (*O
 	if err := guard(func() error { return l.Lookup(ctx, r, ids, a.Training) }); err != nil {
 		return nil, fmt.Errorf("layer %q: %w", b.Name(), err)
 	}
-	b.ComputeDType().round(r.Values().Data())
-	v := Value{Floats: r.Values(), Mask: r.Mask(), Splits: r.Splits()}
+	values := r.Values()
+	b.ComputeDType().round(values.Data())
+	v := Value{Floats: values, Mask: r.Mask(), Splits: r.Splits()}
 	if len(v.Mask) == 0 {
 		v.Mask = nil
 	}
 	out := &Output{Values: []Value{v}}
-	if act := b.options.Activity; !act.IsZero() {
-		out.Losses = append(out.Losses, act.value(v.Floats.Data())/float32(max(1, v.Floats.Shape()[0])))
+	if act := b.options.Activity; !isNone(act) {
+		p, err := penaltyOf(b.Name(), act, v.Floats)
+		if err != nil {
+			return nil, err
+		}
+		out.Losses = append(out.Losses, p/float32(max(1, v.Floats.Shape()[0])))
 	}
 	return out, nil
+}
+
+// penaltyOf is the penalty of numbers at hand.
+func penaltyOf(name string, r Regularizer, x *tensor.Values) (float32, error) {
+	if l, ok := r.(L1L2); ok {
+		return l.value(x.Data()), nil
+	}
+	p, err := dense.New(dense.Config{Name: name, Build: func(t *dense.Trace) (dense.Result, error) {
+		return dense.Result{Outputs: []*graph.Node{r.Penalty(t.Input(0))}}, nil
+	}})
+	if err != nil {
+		return 0, err
+	}
+	out, err := p.Run(dense.Args{Inputs: []dense.Array{dense.Floats(x.Data(), x.Shape()...)}})
+	if err != nil {
+		return 0, err
+	}
+	return out.Outputs[0].Float[0], nil
 }
 
 func (b *Base) buildOnce(in []Shape) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.build(in)
-}
-
-// value is the penalty of numbers at hand, summed in order.
-func (r Regularizer) value(x []float32) float32 {
-	var l1, l2 float64
-	for _, v := range x {
-		l1 += max(float64(v), -float64(v))
-		l2 += float64(float64(v) * float64(v))
-	}
-	return float32(float64(r.L1)*l1 + float64(r.L2)*l2)
 }
 
 func (b *Base) runGraph(_ context.Context, l GraphLayer, a Args, in []Value) (*Output, error) {

@@ -35,6 +35,7 @@ type HostStage struct {
 	maps    map[Layer]*Mapping // of IDLayers
 	trained []int
 	arrays  []dense.Array
+	wholes  map[*Variable]*wholeTable // of Penalties
 }
 
 // NewHostStage returns a stage for one goroutine.

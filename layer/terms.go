@@ -66,7 +66,7 @@ func (b *Base) unconditional() []*LossTerm {
 func (b *Base) penalties() []*LossTerm {
 	var all []*LossTerm
 	for _, v := range b.Variables() {
-		if v.table == nil && !v.regularizer.IsZero() {
+		if v.table == nil && !isNone(v.regularizer) {
 			all = append(all, &LossTerm{layer: v.layer, weight: v})
 		}
 	}

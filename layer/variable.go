@@ -45,7 +45,8 @@ func (v *Variable) Table() *rowan.Table { return v.table }
 // layer is frozen.
 func (v *Variable) Trainable() bool { return !v.frozen && !v.layer.frozen }
 
-// Regularizer returns the penalty on the weight.
+// Regularizer returns the penalty on the weight that the graph computes, nil if
+// there is none: of a table, one that needs the whole matrix.
 func (v *Variable) Regularizer() Regularizer { return v.regularizer }
 
 // Constrain applies the weight's constraint, after an update. A table applies its own.
@@ -99,6 +100,9 @@ func (b *Base) AddWeight(name string, s Shape, o WeightOptions) (*Variable, erro
 			return nil, fmt.Errorf("%w: weight %q of layer %q of shape %v has more than %d numbers: keep it in a table", ErrShape, name, b.Name(), s, maxWeight)
 		}
 		n *= d
+	}
+	if err := checkRegularizer(o.Regularizer, s); err != nil {
+		return nil, fmt.Errorf("weight %q of layer %q: %w", name, b.Name(), err)
 	}
 	if o.Constraint != nil {
 		if err := o.Constraint.Check(s); err != nil {

@@ -73,7 +73,12 @@ func (c *compiled) lookup(ctx context.Context, in []layer.Value) ([]dense.Array,
 // collect takes the gradients of a batch, and returns the update that it
 // completes, nil if others are missing. After an error no batch waits.
 func (c *compiled) collect(ctx context.Context, r *dense.Results) (*update, error) {
-	if err := c.stages[c.waiting.batches].Backward(r, c.gradients); err != nil {
+	stage := c.stages[c.waiting.batches]
+	err := stage.Backward(r, c.gradients)
+	if err == nil {
+		err = c.penalise(ctx, stage, r)
+	}
+	if err != nil {
 		c.forget()
 		return nil, err
 	}

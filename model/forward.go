@@ -36,7 +36,13 @@ func (f *forward) run(ctx context.Context, p *layer.Program, in []layer.Value, l
 	if err != nil {
 		return nil, err
 	}
-	return p.Run(dense.Args{Variables: layer.Values(p.Variables), Inputs: join(arrays, labels)})
+	r, err := p.Run(dense.Args{Variables: layer.Values(p.Variables), Inputs: join(arrays, labels)})
+	if err != nil || labels == nil {
+		return r, err
+	}
+	penalty, err := stage.Penalties(ctx, nil)
+	r.Loss += float32(penalty)
+	return r, err
 }
 
 // join returns inputs and labels as one list, and leaves the first as it is.

@@ -82,7 +82,7 @@ func sequentialConfig(t testing.TB) *model.Model {
 		layerOf(t)(layer.NewDense(4, layer.DenseOptions{Activation: "relu",
 			Kernel: layer.WeightOptions{Initializer: initializer.HeNormal{}, Constraint: layer.NonNeg{}}})),
 		layerOf(t)(layer.NewDropout(0.5, layer.DropoutOptions{})),
-		layerOf(t)(layer.NewDense(1, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{Regularizer: layer.Regularizer{L1: 0.5, L2: 0.125}}})))
+		layerOf(t)(layer.NewDense(1, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{Regularizer: layer.L1L2{L1: 0.5, L2: 0.125}}})))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,6 +155,19 @@ func (c *compiled) finite(r *dense.Results) error {
 	return nil
 }
 
+// penalise adds the penalties on tables to the loss, and to their gradients
+// those of regularizers that tables do not see to themselves.
+func (c *compiled) penalise(ctx context.Context, stage *layer.HostStage, r *dense.Results) error {
+	p, err := stage.Penalties(ctx, c.gradients)
+	if err != nil {
+		return err
+	}
+	if r.Loss += float32(p); !isFinite(r.Loss) {
+		return fmt.Errorf("%w: with the penalties on tables, %v, the loss is %v", rowan.ErrNotFinite, p, r.Loss)
+	}
+	return nil
+}
+
 // culprit names the first output that is not finite, to explain a loss.
 func (c *compiled) culprit(r *dense.Results) string {
 	for i := range c.outputs {

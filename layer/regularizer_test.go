@@ -1,0 +1,199 @@
+package layer_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/layer"
+)
+
+// TestRegularizersByName: names and configs of Keras 3 and tf.keras with their
+// defaults.
+func TestRegularizersByName(t *testing.T) {
+	config := func(class string, args ...any) map[string]any {
+		c := map[string]any{}
+		for i := 0; i < len(args); i += 2 {
+			c[args[i].(string)] = args[i+1]
+		}
+		return map[string]any{"class_name": class, "config": c}
+	}
+	orthogonal := func(factor float32, columns bool) layer.Regularizer {
+		return layer.OrthogonalRegularizer{Factor: factor, Columns: columns}
+	}
+	for _, c := range []struct {
+		config any
+		want   layer.Regularizer
+	}{
+		{nil, nil},
+		{"l1", layer.L1(0.01)}, {"L1", layer.L1(0.01)}, {"l2", layer.L2(0.01)}, {"L2", layer.L2(0.01)},
+		{"l1_l2", layer.L1L2{L1: 0.01, L2: 0.01}}, {"L1L2", layer.L1L2{}}, {"l1l2", layer.L1L2{}},
+		{"orthogonal_regularizer", orthogonal(0.01, false)}, {"OrthogonalRegularizer", orthogonal(0.01, false)},
+		{config("L1"), layer.L1(0.01)}, {config("L1", "l1", 0.5), layer.L1(0.5)},
+		{config("L2", "l2", 0.5), layer.L2(0.5)},
+		{config("L1L2", "l2", 0.5), layer.L2(0.5)}, {config("L1L2", "l1", 0.25, "l2", 0.5), layer.L1L2{L1: 0.25, L2: 0.5}},
+		{config("OrthogonalRegularizer", "factor", 0.5, "mode", "columns"), orthogonal(0.5, true)},
+		{config("OrthogonalRegularizer", "mode", "rows"), orthogonal(0.01, false)},
+	} {
+		l := must[layer.Layer](t)(layer.FromConfig("Dense", layer.Config{"units": 2, "kernel_regularizer": c.config}))
+		run(t, l, floats(t, 1, 3))
+		if got := layer.Of(l).Variables()[0].Regularizer(); got != c.want {
+			t.Errorf("%v is %+v, want %+v", c.config, got, c.want)
+		}
+	}
+	for _, r := range []layer.Regularizer{layer.L1L2{L1: 0.1, L2: 0.3}, layer.OrthogonalRegularizer{Factor: 0.1, Columns: true}, layer.NewOrthogonalRegularizer()} {
+		_, c, err := layer.ToConfig(newEmbedding(t, 4, 3, layer.EmbeddingOptions{Regularizer: r}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := must[layer.Layer](t)(layer.FromConfig("Embedding", c))
+		if got, want := back.(*layer.Embedding).Config()["embeddings_regularizer"], c["embeddings_regularizer"]; !equalConfigs(got, want) {
+			t.Errorf("%+v comes back as %v, want %v", r, got, want)
+		}
+	}
+}
+
+func equalConfigs(a, b any) bool {
+	x, y := a.(map[string]any), b.(map[string]any)
+	if x["class_name"] != y["class_name"] {
+		return false
+	}
+	for k, v := range x["config"].(map[string]any) {
+		if y["config"].(map[string]any)[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// sumOfFourths is a penalty that Keras has not.
+func sumOfFourths(x *graph.Node) *graph.Node {
+	return graph.ReduceAllSum(graph.Square(graph.Square(x)))
+}
+
+// TestRegularizerOfAFunction: of a kernel, of outputs in a graph and of outputs
+// that a table gives.
+func TestRegularizerOfAFunction(t *testing.T) {
+	o := layer.Options{Activity: layer.RegularizerFunc(sumOfFourths)}
+	d := newDense(t, 1, layer.DenseOptions{Options: o, NoBias: true, Kernel: layer.WeightOptions{
+		Initializer: initializer.Constant{Value: 2}, Regularizer: layer.RegularizerFunc(sumOfFourths)}})
+	if got := run(t, d, floatsOf(t, 1, 1)).Losses; !slices.Equal(got, []float32{16, 16}) {
+		t.Errorf("the losses are %v, want 16 of the output and 16 of the kernel", got)
+	}
+	e := newEmbedding(t, 2, 1, layer.EmbeddingOptions{Options: o, Initializer: initializer.Constant{Value: 2}})
+	if got := run(t, e, ids(t, []int{2, 2}, 0, 1, 1, 0)).Losses; !slices.Equal(got, []float32{4 * 16 / 2}) {
+		t.Errorf("the losses are %v, want 64 over a batch of 2", got)
+	}
+}
+
+func floatsOf(t *testing.T, shape int, x ...float32) layer.Value {
+	t.Helper()
+	v := floats(t, shape, len(x)/shape)
+	copy(v.Floats.Data(), x)
+	return v
+}
+
+// TestOrthogonalRegularizer by hand: rows (3, 4), (4, 3) and (0, 0), whose
+// cosines are 24/25, 0 and 0, over three pairs; columns (3, 4, 0), (4, 3, 0), of
+// the same cosine, over one pair; one row, which has no pair.
+func TestOrthogonalRegularizer(t *testing.T) {
+	for _, c := range []struct {
+		r    layer.OrthogonalRegularizer
+		rows int
+		want float64
+	}{
+		{layer.OrthogonalRegularizer{Factor: 0.5}, 3, 0.5 * 24.0 / 25 / 3},
+		{layer.OrthogonalRegularizer{Factor: 0.5, Columns: true}, 3, 0.5 * 24.0 / 25},
+		{layer.OrthogonalRegularizer{Factor: 0.5}, 1, 0},
+	} {
+		d := newDense(t, 2, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{Regularizer: c.r}})
+		x := floats(t, 1, c.rows)
+		run(t, d, x)
+		copy(d.Variables()[0].Value(), []float32{3, 4, 4, 3, 0, 0}[:2*c.rows])
+		if got := run(t, d, x).Losses[0]; math.Abs(float64(got)-c.want) > 1e-6 {
+			t.Errorf("%+v of %d rows: %v, want %v", c.r, c.rows, got, c.want)
+		}
+	}
+}
+
+func TestRegularizerRefusals(t *testing.T) {
+	first := func(_ any, err error) error { return err }
+	kernel := func(r layer.Regularizer) error {
+		l := newDense(t, 2, layer.DenseOptions{Kernel: layer.WeightOptions{Regularizer: r}})
+		_, err := l.Run(context.Background(), layer.Args{}, floats(t, 1, 3))
+		return err
+	}
+	embedding := func(rows, width int, r layer.Regularizer) error {
+		return first(layer.NewEmbedding(rows, width, layer.EmbeddingOptions{Regularizer: r}))
+	}
+	rows := layer.RowRegularizer(func(row, grad []float32) float32 { return 0 })
+	scalar := layer.RegularizerFunc(sumOfFourths)
+	for _, c := range []struct {
+		err  error
+		is   error
+		says string
+	}{
+		{kernel(layer.L1(-1)), layer.ErrArgument, "expected non-negative floats. Received: l1=-1, l2=0"},
+		{kernel(layer.L2(float32(math.NaN()))), layer.ErrArgument, "l2=NaN"},
+		{kernel(layer.OrthogonalRegularizer{Factor: -1}), layer.ErrArgument, "Received: factor=-1"},
+		{kernel(rows), layer.ErrArgument, "a RowRegularizer is for tables: use a RegularizerFunc"},
+		{kernel(layer.RegularizerFunc(func(x *graph.Node) *graph.Node { return x })), layer.ErrShape, "must return a scalar"},
+		{kernel(layer.RegularizerFunc(func(x *graph.Node) *graph.Node { return nil })), layer.ErrShape, "must return a scalar"},
+		{embedding(4, 2, layer.L1(-1)), layer.ErrArgument, "l1=-1"},
+		{embedding(4096, 2, layer.NewOrthogonalRegularizer()), layer.ErrArgument, "compares each of the rows with each, at most 2048 of them"},
+		{embedding(2, 4096, layer.OrthogonalRegularizer{Columns: true}), layer.ErrArgument, "compares each of the columns"},
+		{embedding(1<<20, 2, scalar), layer.ErrArgument, "needs the whole table in each step, which is for small ones"},
+		{first(layer.NewDynamicEmbedding(2, layer.DynamicOptions{Regularizer: scalar})), layer.ErrArgument, "RegularizerFunc needs the whole matrix, which a dynamic table has not"},
+		{first(layer.NewDynamicEmbedding(2, layer.DynamicOptions{Regularizer: layer.NewOrthogonalRegularizer()})), layer.ErrArgument, "OrthogonalRegularizer needs the whole matrix"},
+	} {
+		if !errors.Is(c.err, c.is) || !strings.Contains(c.err.Error(), c.says) {
+			t.Errorf("error %v, want one that says %q", c.err, c.says)
+		}
+	}
+	bias := newDense(t, 2, layer.DenseOptions{Bias: layer.WeightOptions{Regularizer: layer.NewOrthogonalRegularizer()}})
+	if _, err := bias.Run(context.Background(), layer.Args{}, floats(t, 1, 3)); !errors.Is(err, layer.ErrShape) || !strings.Contains(err.Error(), "must have rank 2") {
+		t.Errorf("the regularizer of a vector: %v", err)
+	}
+	for _, r := range []layer.Regularizer{scalar, rows} {
+		e := newEmbedding(t, 4, 2, layer.EmbeddingOptions{Regularizer: r})
+		if _, _, err := layer.ToConfig(e); !errors.Is(err, layer.ErrConfig) || !strings.Contains(err.Error(), "has no config") {
+			t.Errorf("the config of a function: %v", err)
+		}
+	}
+	for key, says := range map[string]string{"mode": "rows or columns", "factor": "a number"} {
+		c := layer.Config{"units": 2, "kernel_regularizer": map[string]any{"class_name": "OrthogonalRegularizer", "config": map[string]any{key: true}}}
+		if key == "mode" {
+			c["kernel_regularizer"].(map[string]any)["config"] = map[string]any{key: "diagonal"}
+		}
+		if _, err := layer.FromConfig("Dense", c); !errors.Is(err, layer.ErrConfig) || !strings.Contains(err.Error(), says) {
+			t.Errorf("a bad %s: %v", key, err)
+		}
+	}
+}
+
+// TestRowRegularizerOfLayers: of a static and of a dynamic table.
+func TestRowRegularizerOfLayers(t *testing.T) {
+	r := layer.RowRegularizer(func(row, grad []float32) float32 {
+		if grad != nil {
+			grad[0] += 3
+		}
+		return 3 * row[0]
+	})
+	e := newEmbedding(t, 2, 2, layer.EmbeddingOptions{Initializer: initializer.Ones{}, Regularizer: r, Optimizer: plainSGD})
+	d := newDynamic(t, 2, layer.DynamicOptions{Initializer: initializer.Ones{}, Regularizer: r, Optimizer: plainSGD})
+	for _, l := range []layer.Layer{e, d} {
+		run(t, l, ids(t, []int{1}, 1))
+		table := l.(interface{ Table() *rowan.Table }).Table()
+		trainTable(t, table, []int64{1}, []float32{0, 0})
+		if got := run(t, l, ids(t, []int{1}, 1)).Values[0].Floats.Data(); !slices.Equal(got, []float32{1 - 3, 1}) {
+			t.Errorf("%s: the row is %v after a step, want [-2 1]", layer.Of(l).Class(), got)
+		}
+	}
+}
