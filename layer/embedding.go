@@ -40,6 +40,10 @@ type EmbeddingOptions struct {
 	OutOfRange rowan.OutOfRange
 	// Optimizer trains the table. Default: the model's.
 	Optimizer *optim.Optimizer
+	// LoRARank, if positive, freezes the rows and trains an adaptation of that
+	// rank beside them, scaled by LoRAAlpha: see [Embedding.EnableLoRA]. Default: none.
+	LoRARank  int
+	LoRAAlpha float32
 }
 
 // Embedding turns non-negative integers into rows of a static table: Keras'
@@ -52,6 +56,7 @@ type Embedding struct {
 	inputDim, outputDim int
 	o                   EmbeddingOptions
 	table               *rowan.Table
+	lora                *lora // nil without
 }
 
 // NewEmbedding returns a layer of inputDim rows of outputDim numbers. Both
@@ -75,6 +80,14 @@ func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, erro
 	}
 	if _, _, err := tableRegularizer(o.Regularizer, inputDim, outputDim); err != nil {
 		return nil, fmt.Errorf("Embedding: embeddings_regularizer: %w", err)
+	}
+	if low := (LoRAOptions{Rank: o.LoRARank, Alpha: o.LoRAAlpha}); o.LoRARank != 0 {
+		if err := low.check(o.Combiner); err != nil {
+			return nil, fmt.Errorf("Embedding: %w", err)
+		}
+		if o.Constraint != nil {
+			return nil, fmt.Errorf("%w: Embedding: LoRA is incompatible with embedding constraints: leave out one of them", ErrArgument)
+		}
 	}
 	if o.MaskZero && o.Combiner != rowan.None {
 		return nil, fmt.Errorf("%w: Embedding: a combiner reduces the dimension that mask_zero would mask: use one of them, or pool the masked sequence with GlobalAveragePooling1D", ErrArgument)
@@ -109,6 +122,9 @@ func (l *Embedding) Build(...Shape) error {
 	v, err := l.AddTable("embeddings", l.table, l.inputDim)
 	if err == nil && whole {
 		v.regularizer = l.o.Regularizer
+	}
+	if err == nil && l.o.LoRARank > 0 {
+		err = l.adaptWith(LoRAOptions{Rank: l.o.LoRARank, Alpha: l.o.LoRAAlpha})
 	}
 	return err
 }
@@ -202,8 +218,13 @@ func (l *Embedding) Lookup(ctx context.Context, r *Rows, ids tensor.IDs, trainin
 			return err
 		}
 	}
-	err := r.look(ctx, l.table, ids, rowan.LookupOptions{
-		Combiner: l.o.Combiner, Training: training && l.Trainable(), Feature: r.feature})
+	o := rowan.LookupOptions{Combiner: l.o.Combiner, Training: training && l.Trainable(), Feature: r.feature}
+	rows := o
+	rows.Training = o.Training && l.lora == nil // which freezes them
+	err := r.look(ctx, l.table, ids, rows)
+	if err == nil && l.lora != nil {
+		err = r.adapt(ctx, l.lora, o)
+	}
 	if l.o.MaskZero && err == nil {
 		r.mask = notZero(r.mask, ids)
 	}
@@ -212,7 +233,11 @@ func (l *Embedding) Lookup(ctx context.Context, r *Rows, ids tensor.IDs, trainin
 
 // Config implements [Configurer].
 func (l *Embedding) Config() Config {
-	return l.BaseConfig().with(Config{
+	c := l.BaseConfig()
+	if l.o.LoRARank > 0 {
+		c["lora_rank"], c["lora_alpha"] = l.o.LoRARank, widen(l.o.LoRAAlpha)
+	}
+	return c.with(Config{
 		"input_dim": l.inputDim, "output_dim": l.outputDim,
 		"embeddings_initializer": initializerConfig(l.o.Initializer),
 		"embeddings_regularizer": regularizerConfig(l.o.Regularizer),
@@ -275,7 +300,10 @@ func embeddingFromConfig(c Config) (Layer, error) {
 	o := EmbeddingOptions{Options: r.options(), Initializer: r.initializer("embeddings_initializer"),
 		Regularizer: r.regularizer("embeddings_regularizer"), Constraint: r.constraint("embeddings_constraint"),
 		MaskZero: r.flag("mask_zero"), InputLength: r.ints("input_length"), Combiner: r.combiner("combiner"),
-		OutOfRange: rowan.OutOfRange(r.int("out_of_range")), Padding: r.id("padding")}
+		OutOfRange: rowan.OutOfRange(r.int("out_of_range")), Padding: r.id("padding"), LoRARank: r.int("lora_rank"), LoRAAlpha: float32(r.number("lora_alpha"))}
+	if o.LoRARank == 0 {
+		o.LoRAAlpha = 0
+	}
 	if err := r.done("Embedding"); err != nil {
 		return nil, err
 	}

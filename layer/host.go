@@ -42,6 +42,7 @@ type Rows struct {
 	padded  tensor.Values
 	valid   []bool        // mask of padded
 	grad    tensor.Values // of lookup's values, unpadded
+	adapted adaptedRows   // of a layer with LoRA
 	// Memory for ids in another order or other bags than they came in, which the
 	// lookup refers to until it has been trained.
 	splits []int64
@@ -51,10 +52,21 @@ type Rows struct {
 // Values returns the rows: shape(ids) + (width,), pooled without the last
 // dimension of ids. Valid until r is used again.
 func (r *Rows) Values() *tensor.Values {
-	if r.shaped != nil {
+	switch {
+	case r.shaped != nil:
 		return r.shaped
+	case r.adapted.lora != nil:
+		return r.adapted.merge(r.lookup.Values())
 	}
 	return r.lookup.Values()
+}
+
+// fed returns the rows that a graph is fed, before they are padded.
+func (r *Rows) fed() *tensor.Values {
+	if r.adapted.lora != nil {
+		return &r.adapted.joined
+	}
+	return r.Values()
 }
 
 // Mask returns which ids count, in the order of the ids; nil without a mask.
@@ -71,11 +83,11 @@ func (r *Rows) Splits() []int64 {
 
 // look does the lookup that host layers share. mask is appended to by the caller.
 func (r *Rows) look(ctx context.Context, t *rowan.Table, ids tensor.IDs, o rowan.LookupOptions) error {
-	r.ids, r.shaped, r.mask, r.ragged = ids, nil, r.mask[:0], false
+	r.ids, r.shaped, r.mask, r.ragged, r.adapted.lora = ids, nil, r.mask[:0], false, nil
 	if err := t.LookupInto(ctx, &r.lookup, ids, o); err != nil {
 		return err
 	}
-	if o.Combiner != rowan.None || len(r.Values().Shape()) == len(ids.Shape())+1 && !varies(ids) {
+	if o.Combiner != rowan.None || len(r.lookup.Values().Shape()) == len(ids.Shape())+1 && !varies(ids) {
 		return nil
 	}
 	if len(ids.Shape()) != 2 {
@@ -98,13 +110,13 @@ func varies(ids tensor.IDs) bool {
 // into a graph. Valid until r is used again.
 func (r *Rows) Feed() (*tensor.Values, []bool, error) {
 	if !r.ragged {
-		return r.Values(), r.Mask(), nil
+		return r.fed(), r.Mask(), nil
 	}
 	bags, length, width := len(r.bags.Splits)-1, r.length(), r.width()
 	if err := r.padded.Reset(bags, length, width); err != nil {
 		return nil, nil, err
 	}
-	dst, src := r.padded.Data(), r.Values().Data()
+	dst, src := r.padded.Data(), r.fed().Data()
 	clear(dst)
 	r.valid = append(r.valid[:0], make([]bool, bags*length)...)
 	for b := range bags {
@@ -120,14 +132,15 @@ func (r *Rows) Feed() (*tensor.Values, []bool, error) {
 // all is a mask of rows that are not ragged in which every one counts.
 func (r *Rows) all() []bool {
 	r.valid = r.valid[:0]
-	for range r.Values().Len() / r.width() {
+	for range r.fed().Len() / r.width() {
 		r.valid = append(r.valid, true)
 	}
 	return r.valid
 }
 
+// width is that of the rows which are fed.
 func (r *Rows) width() int {
-	shape := r.Values().Shape()
+	shape := r.fed().Shape()
 	return shape[len(shape)-1]
 }
 
@@ -141,12 +154,24 @@ func (r *Rows) length() int {
 }
 
 // Backward adds the gradient of what Feed returned to g, a collection of the
-// layer's table. Both must stay as they are until g has been applied.
+// layer's table; of one with LoRA, of its first factor. Both must stay as they
+// are until g has been applied.
 func (r *Rows) Backward(g *rowan.Gradients, grad *tensor.Values) error {
-	if !r.ragged {
-		return r.backShaped(g, grad)
+	if r.ragged {
+		if err := r.unpad(grad); err != nil {
+			return err
+		}
+		grad = &r.grad
 	}
-	if err := r.grad.Reset(r.Values().Shape()...); err != nil {
+	if r.adapted.lora != nil {
+		return r.adapted.backward(g, grad)
+	}
+	return r.backShaped(g, grad)
+}
+
+// unpad makes r.grad of a gradient of the padded rows.
+func (r *Rows) unpad(grad *tensor.Values) error {
+	if err := r.grad.Reset(r.fed().Shape()...); err != nil {
 		return err
 	}
 	length, width := r.length(), r.width()
@@ -157,7 +182,7 @@ func (r *Rows) Backward(g *rowan.Gradients, grad *tensor.Values) error {
 		from, to := int(r.bags.Splits[b]), int(r.bags.Splits[b+1])
 		copy(r.grad.Data()[from*width:to*width], grad.Data()[b*length*width:])
 	}
-	return g.Add(&r.lookup, &r.grad)
+	return nil
 }
 
 // notZero appends to mask whether each id differs from 0, or from "".

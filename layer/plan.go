@@ -162,17 +162,19 @@ func (p *Plan) trained() []int {
 	return at
 }
 
-// tableOf returns the table of a host layer, nil of others.
+// tableOf returns the table of a host layer that gradients train: the last that
+// is not frozen by itself, else the first. It is nil of other layers.
 func tableOf(l Layer) *rowan.Table {
 	if _, host := l.(HostLayer); !host {
 		return nil
 	}
+	var table *rowan.Table
 	for _, v := range l.core().vars {
-		if v.table != nil {
-			return v.table
+		if v.table != nil && (table == nil || !v.frozen) {
+			table = v.table
 		}
 	}
-	return nil
+	return table
 }
 
 // Lower lowers the graph stage. values and masks belong to Feeds; a mask is nil
@@ -186,9 +188,13 @@ func (p *Plan) Lower(c *Call, values, masks []*graph.Node) (out, outMasks []*gra
 func (p *Plan) lower(c *Call, values, masks []*graph.Node) (at, maskAt map[*Tensor]*graph.Node) {
 	at, maskAt = make(map[*Tensor]*graph.Node), make(map[*Tensor]*graph.Node)
 	for i, t := range p.Feeds {
-		at[t], maskAt[t] = cast(values[i], t.dtype().engine()), masks[i]
+		x := values[i]
+		if e, ok := t.node.Layer.(*Embedding); ok && e.lora != nil {
+			x = e.lora.adapt(c, x)
+		}
+		at[t], maskAt[t] = cast(x, t.dtype().engine()), masks[i]
 		if len(t.node.In) > 0 {
-			c.addActivity(t.node.Layer.core(), values[i:i+1])
+			c.addActivity(t.node.Layer.core(), []*graph.Node{at[t]})
 		}
 	}
 	for _, n := range p.Graph {

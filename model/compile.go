@@ -133,7 +133,7 @@ func (m *Model) Compile(o CompileOptions) (err error) {
 		c.free = append(c.free, b.Trainable())
 	}
 	old := m.compiled
-	if old != nil && (o.Optimizer == nil || old.given != o.Optimizer) {
+	if old != nil && (o.Optimizer == nil || old.given != o.Optimizer || len(old.vars) != len(c.vars)) {
 		old = nil
 	}
 	if old != nil {
@@ -333,7 +333,7 @@ func (m *Model) ready() (*compiled, error) {
 	if m.compiled == nil {
 		return nil, fmt.Errorf("%w: call Compile first", ErrNotCompiled)
 	}
-	return m.compiled, nil
+	return m.compiled, m.fresh()
 }
 
 // program returns the model lowered in one way.

@@ -149,3 +149,106 @@ func TestPenaltiesOfTables(t *testing.T) {
 		}
 	}
 }
+
+// TestLoRATrainsAsKeras: the factors and the merged table of Keras' LoRA. Keras 3
+// leaves the penalty on the frozen table out of the loss; here it is in, as in
+// Keras 2, a constant.
+func TestLoRATrainsAsKeras(t *testing.T) {
+	r, n := readEmbeddings(t), 0
+	for _, c := range r.Cases {
+		if c.Rank == 0 {
+			continue
+		}
+		n++
+		t.Run(c.Name, func(t *testing.T) {
+			m, e, b := r.model(t, c)
+			check(t, e.EnableLoRA(layer.LoRAOptions{Rank: c.Rank, Alpha: float32(c.Alpha)}))
+			check(t, e.SetWeights([][]float32{r.Table, c.Start[0], c.Start[1]}))
+			if c.Regularizer != nil {
+				for _, w := range r.Table {
+					frozen := 0.3 * float64(w) * float64(w)
+					c.Evaluated += frozen
+					for i := range c.Losses {
+						c.Losses[i] += frozen
+					}
+				}
+			}
+			r.compile(t, m)
+			r.compare(t, m, b, c)
+			got := must[[][]float32](t)(e.GetWeights(t.Context()))
+			closeTo(t, "frozen table", got[0], r.Table)
+			closeTo(t, "first factor", got[1], c.A)
+			closeTo(t, "second factor", got[2], c.B)
+			for rows, err := range e.Adapted(t.Context()) {
+				check(t, err)
+				closeTo(t, "merged table", rows.Values.Data(), c.Merged)
+			}
+		})
+	}
+	if n != 3 {
+		t.Errorf("%d cases of LoRA, want 3", n)
+	}
+}
+
+// TestLoRAOfAModel: a model whose layer has got LoRA asks to be compiled again,
+// and then predicts, saves and loads; sequences under a mask train as they do
+// without one.
+func TestLoRAOfAModel(t *testing.T) {
+	made := func() (*Sequential, *layer.Embedding) {
+		e := must[*layer.Embedding](t)(layer.NewEmbedding(9, 4, layer.EmbeddingOptions{MaskZero: true, Options: layer.Options{Name: "e"}}))
+		d := must[*layer.Dense](t)(layer.NewDense(1, layer.DenseOptions{Options: layer.Options{Name: "d"}}))
+		m := must[*Sequential](t)(NewSequential(must[layer.Layer](t)(Start(layer.InputOptions{IDs: true, Ragged: true})), e, layer.NewGlobalAveragePooling1D(false, layer.Options{Name: "p"}), d))
+		t.Cleanup(func() {
+			for _, table := range m.Tables() {
+				table.Close()
+			}
+		})
+		return m, e
+	}
+	compile := func(m *Sequential) {
+		check(t, m.Compile(CompileOptions{OptimizerName: "adam", OutputOptions: OutputOptions{LossName: "mse"}}))
+	}
+	m, e := made()
+	b := &Batch{Inputs: []layer.Value{{IDs: tensor.RaggedOf([]int64{1, 0, 3}, []int64{4}, []int64{5, 6, 7, 8, 1})}}, Labels: []*tensor.Values{floats(t, []float32{1, 2, -1}, 3, 1)}}
+	compile(m)
+	before := must[[]*tensor.Values](t)(m.PredictOnBatch(t.Context(), b))[0].Data()
+	check(t, e.EnableLoRA(layer.LoRAOptions{Rank: 2}))
+	_, to := memory(t)
+	for what, err := range map[string]error{
+		"train":    second(m.TrainOnBatch(t.Context(), b)),
+		"predict":  second(m.PredictOnBatch(t.Context(), b)),
+		"evaluate": second(m.Evaluate(t.Context(), &Arrays{Inputs: b.Inputs, Labels: b.Labels})),
+		"save":     m.Save(t.Context(), to, nil),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error, want one that says to compile again", what)
+			continue
+		}
+		wants(t, err, "EnableLoRA: compile again")
+	}
+	compile(m)
+	after := must[[]*tensor.Values](t)(m.PredictOnBatch(t.Context(), b))[0].Data()
+	near(t, "predictions after EnableLoRA", after, float64(before[0]), float64(before[1]), float64(before[2]))
+	first := must[float64](t)(m.TrainOnBatch(t.Context(), b))
+	for range 300 {
+		must[float64](t)(m.TrainOnBatch(t.Context(), b))
+	}
+	if last := must[float64](t)(m.TrainOnBatch(t.Context(), b)); last > first/10 {
+		t.Errorf("300 steps take the loss from %v to %v", first, last)
+	}
+	check(t, m.Save(t.Context(), to, nil))
+	want := must[[]*tensor.Values](t)(m.PredictOnBatch(t.Context(), b))[0].Data()
+	again, other := made()
+	check(t, other.EnableLoRA(layer.LoRAOptions{Rank: 2}))
+	compile(again)
+	check(t, again.Load(t.Context(), must[*Saved](t)(to.Latest())))
+	got := must[[]*tensor.Values](t)(again.PredictOnBatch(t.Context(), b))[0].Data()
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("loaded, it predicts %v, want %v", got, want)
+			break
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }

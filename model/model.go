@@ -88,6 +88,19 @@ func (m *Model) built() error {
 	return nil
 }
 
+// fresh reports that a layer has got weights since the model was made, or last
+// compiled: what is lowered does not have them.
+func (m *Model) fresh() error {
+	now, then := layer.DenseVariables(m.plan.Variables()), m.tower.program.Variables
+	if c := m.compiled; c != nil && len(c.vars) != len(now) {
+		then = c.vars
+	}
+	if len(now) != len(then) {
+		return fmt.Errorf("%w: a layer has got weights, %d where it was %d in all, as by EnableLoRA: compile again", ErrNotCompiled, len(now), len(then))
+	}
+	return nil
+}
+
 // Inputs returns the model's inputs; nil before a sequential model has layers.
 func (m *Model) Inputs() []*layer.Tensor {
 	if m.built() != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan/dataset"
 	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -34,8 +35,14 @@ func (m *Model) PredictOnBatch(ctx context.Context, b *Batch) ([]*tensor.Values,
 	if err != nil {
 		return nil, err
 	}
-	p := m.tower.program
-	r, err := m.forward(ctx, func() (*dense.Results, error) { return m.tower.run(ctx, p, in, nil) })
+	var p *layer.Program
+	r, err := m.forward(ctx, func() (*dense.Results, error) {
+		if err := m.fresh(); err != nil {
+			return nil, err
+		}
+		p = m.tower.program
+		return m.tower.run(ctx, p, in, nil)
+	})
 	if err != nil {
 		return nil, err
 	}

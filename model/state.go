@@ -89,6 +89,9 @@ func writeFile(create func(string) (io.WriteCloser, error), name string, write f
 
 // arrays are the dense weights and their optimizer's state, not copies.
 func (m *Model) arrays() ([]format.Array, error) {
+	if err := m.fresh(); err != nil {
+		return nil, err
+	}
 	var arrays []format.Array
 	add := func(name string, data []float32, shape ...int) error {
 		v, err := tensor.NewValues(data, shape...)
