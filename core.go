@@ -31,6 +31,7 @@ type core struct {
 	layout    layout
 	scores    *scores          // nil: the table has no policy that gives rows up
 	optimizer *optim.Optimizer // nil: the rows carry no state and cannot be trained
+	packed    Quantization     // rows are packed: see Quantize; else 0
 	exact     bool             // missed steps are made up for: the optimizer says so and its rule can
 }
 

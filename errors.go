@@ -22,6 +22,8 @@ var (
 	ErrStale = errors.New("rowan: lookup does not fit")
 	// ErrNotTrainable: the table has no optimizer or is frozen.
 	ErrNotTrainable = errors.New("rowan: table is not trainable")
+	// ErrReadOnly: the table is a quantized copy, which cannot be written.
+	ErrReadOnly = errors.New("rowan: table is read-only")
 	// ErrMismatch: a file holds a table of another kind than the one it is loaded into.
 	ErrMismatch = errors.New("rowan: file does not match the table")
 	// ErrStatic: the operation needs a dynamic table.

@@ -247,6 +247,9 @@ func (g *Gradients) SumSquares(ctx context.Context, s Step) (float64, error) {
 // ready checks that step s may be taken, fills its number in, and returns the
 // optimizer it would be taken with.
 func (g *Gradients) ready(s *Step) (*optim.Optimizer, error) {
+	if err := g.table.writable(); err != nil {
+		return nil, err
+	}
 	if s.Number == 0 {
 		s.Number = g.table.step.Load() + 1
 	}

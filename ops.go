@@ -261,6 +261,9 @@ func (t *Table) bringOne(c *core, r uint32, now int64) {
 
 // checkRows checks that values has one row for each id, and ids of a static table.
 func (t *Table) checkRows(ids tensor.IDs, values *tensor.Values) error {
+	if err := t.writable(); err != nil {
+		return err
+	}
 	if err := checkIDs(ids); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
@@ -403,6 +406,9 @@ func (t *Table) Remove(ctx context.Context, ids tensor.IDs) error {
 // its first values.
 func (t *Table) Clear(ctx context.Context) error {
 	if err := t.checkContext(ctx); err != nil {
+		return err
+	}
+	if err := t.writable(); err != nil {
 		return err
 	}
 	if t.parts != nil {

@@ -193,8 +193,8 @@ func (t *Table) pool(c *core, w *poolTools, p *piece, s special) {
 	if p.splits == nil && (p.weights != nil || s.left || s.absent) {
 		p.splits = w.singles(len(p.rows))
 	}
-	if !s.absent || c.exact {
-		t.poolRun(c, w, *p, c.exact, s.left)
+	if copied := c.exact || c.packed != 0; copied || !s.absent {
+		t.poolRun(c, w, *p, copied, s.left)
 		return
 	}
 	bags := len(p.splits) - 1

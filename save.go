@@ -21,6 +21,9 @@ import (
 // been in memory; rows that come or go meanwhile, because other tables use the
 // stores, are ErrStale.
 func (t *Table) Save(ctx context.Context, w io.Writer) error {
+	if err := t.writable(); err != nil {
+		return err
+	}
 	if t.parts != nil {
 		return t.saveParts(ctx, w)
 	}
@@ -128,6 +131,9 @@ type taking struct {
 
 // read reads a file to its end.
 func (t *Table) read(ctx context.Context, r io.Reader, take taking) (*loading, error) {
+	if err := t.writable(); err != nil {
+		return nil, err
+	}
 	file, err := format.NewTableReader(bufio.NewReaderSize(r, 1<<16))
 	if err != nil {
 		return nil, err

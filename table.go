@@ -32,7 +32,8 @@ type Table struct {
 	shift uint         // static: row >> shift is the row's stripe
 	// byRow and whole tell what opt.Constraint looks at: neither if there is none.
 	byRow, whole bool
-	rowShape     [2]int // of a row by itself
+	packed       Quantization // of a quantized copy; else 0
+	rowShape     [2]int       // of a row by itself
 	// streams turns keys into what their first values are a function of.
 	streams initializer.Streams
 
@@ -307,6 +308,9 @@ func (t *Table) Stats() Stats {
 // written anew, one by one, which needs stores of the new width: those that
 // Stores.Open opens, in place of the old, or the same where the width stays.
 func (t *Table) SetOptimizer(o *optim.Optimizer) error {
+	if err := t.writable(); err != nil {
+		return err
+	}
 	if o != nil {
 		if err := o.Validate(); err != nil {
 			return fmt.Errorf("%w: table %q: %v", ErrOptions, t.opt.Name, err)
