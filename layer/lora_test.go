@@ -158,6 +158,8 @@ func TestLoRARefusals(t *testing.T) {
 		{built(layer.EmbeddingOptions{}).EnableLoRA(layer.LoRAOptions{Rank: 1, Alpha: float32(math.Inf(1))}), layer.ErrArgument, "Received: alpha=+Inf"},
 		{built(layer.EmbeddingOptions{}).EnableLoRA(layer.LoRAOptions{Rank: 2, AInitializer: initializer.Values{1}}), rowan.ErrOptions, "1 numbers for width 2"},
 		{built(layer.EmbeddingOptions{}).EnableLoRA(layer.LoRAOptions{Rank: 2, BInitializer: initializer.Values{1}}), layer.ErrArgument, "1 numbers for width 2"},
+		{built(layer.EmbeddingOptions{Combiner: rowan.Max}).EnableLoRA(two), layer.ErrArgument, "Received: combiner=max"},
+		{first(layer.NewEmbedding(3, 2, layer.EmbeddingOptions{LoRARank: 1, Combiner: rowan.Prod})), layer.ErrArgument, "Received: combiner=prod"},
 		{first(layer.NewEmbedding(3, 2, layer.EmbeddingOptions{LoRARank: -1})), layer.ErrArgument, "Received: rank=-1"},
 		{first(layer.NewEmbedding(3, 2, layer.EmbeddingOptions{LoRARank: 1, Constraint: layer.NonNeg{}})), layer.ErrArgument, "incompatible with embedding constraints"},
 	} {
