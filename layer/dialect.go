@@ -215,6 +215,13 @@ func (d Dialect) translateInput(c Config) error {
 	return nil
 }
 
+// parts are the regularizers and constraints that not every dialect has, with
+// the first and the last that does.
+var parts = map[string][2]Dialect{
+	"OrthogonalRegularizer": {Keras2, Keras3},
+	"RadialConstraint":      {Keras2, TFKeras},
+}
+
 // translateParts gives the initializers, regularizers and constraints of a
 // config the dialect's form.
 func (d Dialect) translateParts(c Config) error {
@@ -228,6 +235,9 @@ func (d Dialect) translateParts(c Config) error {
 		kind := key[strings.LastIndex(key, "_")+1:]
 		if kind == "initializer" && class == "Values" {
 			return fmt.Errorf("%v has no initializer of a given row: %s", d, key)
+		}
+		if span, ok := parts[class]; ok && (d < span[0] || d > span[1]) {
+			return fmt.Errorf("%v has no %s %s: %s", d, kind, class, key)
 		}
 		if kind == "initializer" && d == TF1 {
 			class, args = scaling(class, args)

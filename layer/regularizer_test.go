@@ -197,3 +197,31 @@ func TestRowRegularizerOfLayers(t *testing.T) {
 		}
 	}
 }
+
+// TestDialectsOfParts: a regularizer, a constraint and LoRA go into the configs
+// of those that have them.
+func TestDialectsOfParts(t *testing.T) {
+	kernel := func(o layer.WeightOptions) layer.Layer { return newDense(t, 2, layer.DenseOptions{Kernel: o}) }
+	for name, c := range map[string]struct {
+		l       layer.Layer
+		without []layer.Dialect
+	}{
+		"OrthogonalRegularizer": {kernel(layer.WeightOptions{Regularizer: layer.NewOrthogonalRegularizer()}), []layer.Dialect{layer.TF1}},
+		"RadialConstraint":      {kernel(layer.WeightOptions{Constraint: layer.RadialConstraint{}}), []layer.Dialect{layer.TF1, layer.Keras3}},
+		"lora_":                 {newEmbedding(t, 4, 2, layer.EmbeddingOptions{LoRARank: 1}), []layer.Dialect{layer.TF1, layer.Keras2, layer.TFKeras}},
+		"MinMaxNorm":            {kernel(layer.WeightOptions{Constraint: layer.MinMaxNorm{Max: 1, Rate: 1}}), nil},
+	} {
+		for _, d := range []layer.Dialect{layer.Own, layer.TF1, layer.Keras2, layer.TFKeras, layer.Keras3} {
+			text, err := d.Encode(c.l)
+			if !slices.Contains(c.without, d) {
+				if err != nil {
+					t.Errorf("%s in %v: %v", name, d, err)
+				} else if _, err := layer.Decode(text); err != nil {
+					t.Errorf("%s of %v comes back with %v", name, d, err)
+				}
+			} else if !errors.Is(err, layer.ErrConfig) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s in %v: error %v, want one that names it", name, d, err)
+			}
+		}
+	}
+}
