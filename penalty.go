@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
+
+	"github.com/rowan-embeddings/rowan/internal/kernel"
 )
 
 // Regularizer is a penalty on a table's weights over the whole table at every
@@ -55,13 +57,17 @@ func (r Regularizer) add(grad, weights []float32, steps int64, scratch []float32
 
 // of returns the penalty on a row.
 func (r Regularizer) of(row []float32) float64 {
-	var l1, l2 float64
-	for _, w := range row {
-		x := float64(w)
-		l1 += max(x, -x)
-		l2 += float64(x * x)
+	sum := 0.0
+	if r.L1 != 0 {
+		l1 := 0.0
+		for _, w := range row {
+			l1 += float64(max(w, -w))
+		}
+		sum += float64(float64(r.L1) * l1)
 	}
-	sum := float64(float64(r.L1)*l1) + float64(float64(r.L2)*l2)
+	if r.L2 != 0 {
+		sum += float64(float64(r.L2) * float64(kernel.Dot(row, row)))
+	}
 	if r.Row != nil {
 		sum += float64(r.Row(row, nil))
 	}

@@ -45,7 +45,7 @@ func TestRowPenalty(t *testing.T) {
 
 // TestPenalty: the sum over the whole table follows whatever is done to it. The
 // oracle adds up the exported rows. Sums of fixed point leave out less than
-// 2^-64 a row; the rest is float64 additions.
+// 2^-64 a row; the squares of a row are summed in float32.
 func TestPenalty(t *testing.T) {
 	r := rowan.Regularizer{L1: 0.5, L2: 0.25, Row: cubes}
 	for name, o := range map[string]rowan.TableOptions{
