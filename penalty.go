@@ -130,6 +130,14 @@ func (t *Table) penaltyOf(c *core, rows []uint32) fixed {
 	return sum
 }
 
+// uncount takes a row that is about to go, of key i of a batch, out of its
+// stripe's sum. The stripe is locked.
+func (t *Table) uncount(c *core, k *keyBatch, i int, r uint32) {
+	if s := &t.stripes[t.stripeOf(k, i, r)]; s.summed {
+		s.penalty = s.penalty.minus(t.penaltyOf(c, []uint32{r}))
+	}
+}
+
 // forgetPenalties says that rows of every stripe have changed. All are locked.
 func (t *Table) forgetPenalties() {
 	for i := range t.stripes {

@@ -54,6 +54,7 @@ func TestPenalty(t *testing.T) {
 		"adam":    {Width: 3, Optimizer: adam(false), Regularizer: r, MaxNorm: 1},
 		"rows":    {Width: 3, Rows: 300, Optimizer: sgd(0.1), Regularizer: r, Constraint: constraint.UnitNorm{Axis: 1}},
 		"whole":   {Width: 3, Rows: 300, Optimizer: sgd(0.1), Regularizer: r, Constraint: constraint.MaxNorm{Max: 1}},
+		"evicts":  {Width: 3, Optimizer: sgd(0.1), Regularizer: r, Restrict: rowan.Restrict{Policy: rowan.FrequencyPolicy{}, Keep: 50}},
 		"threads": {Width: 3, Optimizer: sgd(0.1), Regularizer: r, Threads: 4},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,6 +79,12 @@ func TestPenalty(t *testing.T) {
 				}
 				update(t, table, ids, randomGradient(random, 120))
 				check("a step")
+			}
+			if o.Restrict.Policy != nil {
+				if e, err := table.Restrict(ctx, 20, 0); err != nil || e.Left != 20 {
+					t.Fatalf("%+v, %v", e, err)
+				}
+				check("Restrict")
 			}
 			writeRows(t, table, []int64{3, 299}, []float32{1, 2, 3, -4, 5, 6})
 			check("Upsert")

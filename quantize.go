@@ -102,7 +102,7 @@ func (t *Table) Quantize(ctx context.Context, q Quantization) (*Table, error) {
 		return nil, fmt.Errorf("%w: table %q: a quantization is Int8 or Int4. Received: %d", ErrOptions, t.opt.Name, q)
 	}
 	n := &Table{opt: t.opt, shift: t.shift, streams: t.streams, rowShape: t.rowShape, packed: q}
-	n.opt.Regularizer, n.opt.Constraint = Regularizer{}, nil
+	n.opt.Regularizer, n.opt.Constraint, n.opt.Restrict = Regularizer{}, nil, Restrict{}
 	n.step.Store(t.step.Load())
 	c, err := n.newPackedCore()
 	if err == nil {

@@ -230,7 +230,8 @@ func (t *Table) evict(keep, trigger int) (Eviction, error) {
 		rows[i], e.Scores = g.row, append(e.Scores, g.score)
 	}
 	t.hash(&k)
-	for i := range gone {
+	for i, g := range gone {
+		t.uncount(c, &k, i, g.row)
 		c.index.remove(&k, i)
 	}
 	e.Left -= len(gone)
