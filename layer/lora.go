@@ -128,6 +128,10 @@ func (l *Embedding) adaptWith(o LoRAOptions) error {
 	return nil
 }
 
+// adaptation returns the layer's LoRA, nil without one: of types that embed an
+// Embedding too.
+func (l *Embedding) adaptation() *lora { return l.lora }
+
 // adapt lowers the product, for rows of both tables side by side.
 func (a *lora) adapt(c *Call, x *graph.Node) *graph.Node {
 	last := x.Rank() - 1

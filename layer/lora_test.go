@@ -167,6 +167,13 @@ func TestLoRARefusals(t *testing.T) {
 			t.Errorf("error %v, want one that says %q", c.err, c.says)
 		}
 	}
+	var rows layer.Rows
+	if err := twice.Lookup(context.Background(), &rows, ids(t, []int{2}, 0, 1).IDs, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := rows.Reshape(3, 2); !errors.Is(err, layer.ErrShape) || !strings.Contains(err.Error(), "merge it first") {
+		t.Errorf("another shape of adapted rows: %v", err)
+	}
 	l := newEmbedding(t, 3, 2, layer.EmbeddingOptions{})
 	for _, err := range l.Adapted(context.Background()) {
 		if !errors.Is(err, layer.ErrNotBuilt) {

@@ -40,6 +40,9 @@ func (r *Rows) Reshape(shape ...int) error {
 	if r.ragged {
 		return fmt.Errorf("%w: ragged rows have no other shape: pool them", ErrShape)
 	}
+	if r.adapted.lora != nil {
+		return fmt.Errorf("%w: rows of a layer with LoRA have no other shape: merge it first", ErrShape)
+	}
 	shaped, err := tensor.NewValues(r.lookup.Values().Data(), shape...)
 	if err != nil {
 		return err

@@ -189,8 +189,8 @@ func (p *Plan) lower(c *Call, values, masks []*graph.Node) (at, maskAt map[*Tens
 	at, maskAt = make(map[*Tensor]*graph.Node), make(map[*Tensor]*graph.Node)
 	for i, t := range p.Feeds {
 		x := values[i]
-		if e, ok := t.node.Layer.(*Embedding); ok && e.lora != nil {
-			x = e.lora.adapt(c, x)
+		if e, ok := t.node.Layer.(interface{ adaptation() *lora }); ok && e.adaptation() != nil {
+			x = e.adaptation().adapt(c, x)
 		}
 		at[t], maskAt[t] = cast(x, t.dtype().engine()), masks[i]
 		if len(t.node.In) > 0 {
