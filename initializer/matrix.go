@@ -135,7 +135,7 @@ func (o Orthogonal) fits(rows, width int) error {
 	size, work := float64(rows)*float64(width), float64(rows)*float64(width)*float64(min(rows, width))
 	if size > maxOrthogonalSize || work > maxOrthogonalWork {
 		return configError("Orthogonal computes at most %d numbers, and at most %d times the shorter side of the matrix of them; use another initializer. Received: rows=%d, width=%d",
-			maxOrthogonalSize, maxOrthogonalWork, rows, width)
+			maxOrthogonalSize, int64(maxOrthogonalWork), rows, width)
 	}
 	return nil
 }
