@@ -1,5 +1,5 @@
 #!/bin/sh
-# Records all golden files anew: about four minutes, after setup.sh.
+# Records all golden files anew: about five minutes, after setup.sh.
 set -eu
 
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -23,3 +23,4 @@ done
 KERAS_BACKEND=torch "$home/torch/bin/python" "$here/record_models.py" "$here/../model/testdata/keras-training.json"
 "$home/keras/bin/python" "$here/record_constraints.py" "$here/../constraint/testdata"
 "$home/keras/bin/python" "$here/record_embeddings.py" "$here/../model/testdata"
+"$home/tfra/bin/python" "$here/record_tfra.py" "$here/.."
