@@ -53,7 +53,6 @@ type Mapping struct {
 	// step begins.
 	Learned any
 
-	feature string // names the input in errors
 	numbers []int64
 }
 
