@@ -220,3 +220,28 @@ func TestConstraintAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations a step", got)
 	}
 }
+
+// TestConstraintOverStores: rows of stores are constrained as rows in memory
+// are, and their penalty is that of all of them.
+func TestConstraintOverStores(t *testing.T) {
+	o := rowan.TableOptions{Width: 3, Initializer: initializer.Values{2, -3, 4}, Optimizer: sgd(0.5), Constraint: constraint.UnitNorm{Axis: 1},
+		Regularizer: rowan.Regularizer{L2: 0.5}}
+	memory := newTable(t, o)
+	o.Stores = &rowan.Stores{Open: rowan.OpenMemory, URLs: []string{"memory:", "memory:"}}
+	stored := newTable(t, o)
+	for _, x := range []*rowan.Table{memory, stored} {
+		update(t, x, []int64{1, 5, 1}, []float32{1, 0, 2, 1, 0, 2, 0, 0, 1})
+	}
+	if got, want := numbersOf(t, stored), numbersOf(t, memory); !slices.Equal(got, want) {
+		t.Errorf("over stores the rows are %v, in memory %v", got, want)
+	}
+	got, err := stored.Penalty(ctx)
+	want, err2 := memory.Penalty(ctx)
+	if err != nil || err2 != nil || got != want || want == 0 {
+		t.Errorf("over stores the penalty is %v, %v, in memory %v, %v", got, err, want, err2)
+	}
+	packed := quantized(t, stored, rowan.Int8)
+	if packed.Len() != 2 {
+		t.Errorf("the quantized copy has %d rows", packed.Len())
+	}
+}

@@ -82,12 +82,16 @@ func (r Regularizer) of(row []float32) float64 {
 // its updates, which read their rows twice more, so that another call costs
 // nothing to speak of. Where rows have been written otherwise, their stripe is
 // summed again. The sums are of fixed point: the same in any order of additions,
-// whatever the threads, and after a restart. It is safe for concurrent use; an
+// whatever the threads, and after a restart. Of a table over [Stores] every call
+// reads all rows, caught up. It is safe for concurrent use; an
 // update under way may be in it in part.
 func (t *Table) Penalty(ctx context.Context) (float64, error) {
 	if t.opt.Regularizer.none() {
 		_, err := t.length()
 		return 0, err
+	}
+	if t.parts != nil {
+		return t.storedPenalty(ctx)
 	}
 	var sum fixed
 	var some keyRows
@@ -100,6 +104,21 @@ func (t *Table) Penalty(ctx context.Context) (float64, error) {
 			return 0, err
 		}
 		sum = sum.plus(part)
+	}
+	return sum.float(), nil
+}
+
+// storedPenalty reads every row of a table over stores.
+func (t *Table) storedPenalty(ctx context.Context) (float64, error) {
+	var sum fixed
+	for rows, err := range t.Export(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		data, width := rows.Values.Data(), t.opt.Width
+		for i := 0; i < len(data); i += width {
+			sum = sum.plus(fix(t.opt.Regularizer.of(data[i : i+width])))
+		}
 	}
 	return sum.float(), nil
 }

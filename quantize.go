@@ -103,6 +103,7 @@ func (t *Table) Quantize(ctx context.Context, q Quantization) (*Table, error) {
 	}
 	n := &Table{opt: t.opt, shift: t.shift, streams: t.streams, rowShape: t.rowShape, packed: q}
 	n.opt.Regularizer, n.opt.Constraint, n.opt.Restrict = Regularizer{}, nil, Restrict{}
+	n.opt.Stores = nil
 	n.step.Store(t.step.Load())
 	c, err := n.newPackedCore()
 	if err == nil {

@@ -51,7 +51,7 @@ func (t *Table) workset(n int) (*workset, error) {
 }
 
 func (t *Table) newWorkset(n int) (*workset, error) {
-	m := &Table{opt: t.opt, streams: t.streams}
+	m := &Table{opt: t.opt, streams: t.streams, byRow: t.byRow, rowShape: t.rowShape}
 	m.opt.Stores, m.opt.InitialCapacity = nil, 0
 	m.opt.MaxRows = min(1<<bits.Len(uint(max(n, 1)-1)), maxRows)
 	var err error

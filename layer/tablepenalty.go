@@ -14,7 +14,8 @@ import (
 // Penalties returns what the regularizers of the plan's tables add to the loss:
 // of each table once, over all of its rows, frozen or not, as Keras has it. It
 // is [rowan.Table.Penalty], or where a regularizer needs the whole matrix a graph
-// of its own.
+// of its own. Tables over row stores, which would have to read every row to
+// tell, pay their penalties and are left out.
 //
 // With into, which makes it part of a training step, it adds the gradients of
 // the latter kind to the collections of their tables, unless they are frozen; a
@@ -22,6 +23,9 @@ import (
 func (s *HostStage) Penalties(ctx context.Context, into map[*rowan.Table]*rowan.Gradients) (float64, error) {
 	sum := 0.0
 	for _, t := range s.plan.Tables() {
+		if t.Options().Stores != nil {
+			continue
+		}
 		p, err := t.Penalty(ctx)
 		if err != nil {
 			return 0, err
