@@ -1,0 +1,137 @@
+package kernel
+
+import (
+	"math"
+	"testing"
+)
+
+var halves = map[string]struct {
+	form     Half
+	exponent int // bits
+	fraction int
+}{
+	"float16":  {Float16, 5, 10},
+	"bfloat16": {BFloat16, 8, 7},
+}
+
+// value is the number of some bits as the formula of IEEE 754 says it.
+func value(bits uint32, exponent, fraction int) float64 {
+	sign := 1.0
+	if bits>>(exponent+fraction)&1 == 1 {
+		sign = -1
+	}
+	e := int(bits>>fraction) & (1<<exponent - 1)
+	f := float64(bits & (1<<fraction - 1))
+	bias := 1<<(exponent-1) - 1
+	switch {
+	case e == 1<<exponent-1 && f == 0:
+		return sign * math.Inf(1)
+	case e == 1<<exponent-1:
+		return math.NaN()
+	case e == 0:
+		return sign * math.Ldexp(f, 1-bias-fraction)
+	}
+	return sign * math.Ldexp(f+math.Ldexp(1, fraction), e-bias-fraction)
+}
+
+// TestHalvesWiden compares every one of the 2^16 numbers of each form with the
+// formula, and reads each back from its float32.
+func TestHalvesWiden(t *testing.T) {
+	for name, f := range halves {
+		t.Run(name, func(t *testing.T) {
+			for bits := range uint32(1 << 16) {
+				want := value(bits, f.exponent, f.fraction)
+				got := f.form.Widen(uint16(bits))
+				if math.IsNaN(want) != (got != got) || got == got && float64(got) != want || math.Float32bits(got)>>31 != bits>>15 {
+					t.Fatalf("%#x is %v, want %v", bits, got, want)
+				}
+				for random := range uint32(4) {
+					if back := f.form.ByChance(got, random<<30|random); back != uint16(bits) {
+						t.Fatalf("%v by chance is %#x, want %#x", got, back, bits)
+					}
+				}
+				if back := f.form.Nearest(got); back != uint16(bits) || !f.form.Holds(got) {
+					t.Fatalf("%v is %#x, held %v, want %#x", got, back, f.form.Holds(got), bits)
+				}
+			}
+		})
+	}
+}
+
+// TestHalvesRound rounds the float32 numbers in, beside and around the middle
+// between each two neighbours, and checks that the chance of the upper one is
+// how far the number is up.
+func TestHalvesRound(t *testing.T) {
+	for name, f := range halves {
+		t.Run(name, func(t *testing.T) {
+			last := f.form.infinite() - 1
+			for low := range last {
+				a, b := f.form.Widen(uint16(low)), f.form.Widen(uint16(low+1))
+				middle := float32(float64(a)/2 + float64(b)/2)
+				even := low + low&1
+				for x, want := range map[float32]uint32{
+					middle:                        even,
+					math.Nextafter32(middle, a):   low,
+					math.Nextafter32(middle, b):   low + 1,
+					math.Nextafter32(a, b):        low,
+					math.Nextafter32(b, a):        low + 1,
+					float32(a + float32((b-a)/4)): low,
+				} {
+					if !(a < x && x < b) {
+						continue // float32 has fewer numbers between
+					}
+					for _, sign := range []float32{1, -1} {
+						bit := uint32(math.Float32bits(sign) >> 31 << 15)
+						if got := f.form.Nearest(sign * x); uint32(got) != want|bit {
+							t.Fatalf("%v between %v and %v is %#x, want %#x", sign*x, a, b, got, want|bit)
+						}
+						// Numbers of random below up/2^32 give the upper one.
+						up := (float64(x) - float64(a)) / (float64(b) - float64(a)) * (1 << 32)
+						if lost := uint32(up); lost > 0 {
+							if got := f.form.ByChance(sign*x, lost-1); uint32(got) != low+1|bit {
+								t.Fatalf("%v by chance %d is %#x, want %#x", sign*x, lost-1, got, low+1|bit)
+							}
+						}
+						if got := f.form.ByChance(sign*x, uint32(math.Ceil(up))); uint32(got) != low|bit {
+							t.Fatalf("%v by chance %v is %#x, want %#x", sign*x, up, got, low|bit)
+						}
+						if f.form.Holds(sign * x) {
+							t.Fatalf("%v is said to be held", sign*x)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestHalvesStayFinite: a finite number never becomes infinite, and the other way round.
+func TestHalvesStayFinite(t *testing.T) {
+	inf := float32(math.Inf(1))
+	for name, f := range halves {
+		largest := f.form.Widen(uint16(f.form.infinite() - 1))
+		for x, want := range map[float32]float32{
+			math.MaxFloat32: largest, -math.MaxFloat32: -largest, largest: largest,
+			math.Nextafter32(largest, inf): largest, inf: inf, -inf: -inf,
+			math.SmallestNonzeroFloat32: 0,
+		} {
+			if got := f.form.Widen(f.form.Nearest(x)); got != want {
+				t.Errorf("%s: %v is %v, want %v", name, x, got, want)
+			}
+			if got := f.form.Widen(f.form.ByChance(x, math.MaxUint32)); got != want {
+				t.Errorf("%s: %v by chance is %v, want %v", name, x, got, want)
+			}
+		}
+		if f.form.Holds(math.MaxFloat32) || !f.form.Holds(inf) || f.form.Holds(math.Float32frombits(infinity+1)) {
+			t.Errorf("%s: what is held", name)
+		}
+		// A NaN whose fraction has no bit in the upper part is still NaN.
+		if got := f.form.Widen(f.form.Nearest(math.Float32frombits(infinity + 1))); got == got {
+			t.Errorf("%s: a NaN is %v", name, got)
+		}
+		// The least chance above none: beyond the largest of bfloat16 too.
+		if got := f.form.ByChance(math.MaxFloat32, 0); f.form.Widen(got) != largest {
+			t.Errorf("%s: the largest float32 is %v", name, f.form.Widen(got))
+		}
+	}
+}
