@@ -68,12 +68,17 @@ func word(s string) uint64 {
 	return w
 }
 
-// bits returns 64 random bits of dimension i of a stream. The stream goes into
-// both rounds: if two streams met in the first for some pair of dimensions, as
-// shifted sequences of one counter would, they part in the second.
-func bits(stream uint64, i int) uint64 {
-	return mix(mix(stream^uint64(i+1)*golden) + stream)
+// Bits returns 64 random bits, number i of those that a stream has: a function of
+// the two and of nothing else.
+//
+// The stream goes into both rounds: if two streams met in the first for some pair
+// of numbers, as shifted sequences of one counter would, they part in the second.
+func Bits(stream, i uint64) uint64 {
+	return mix(mix(stream^(i+1)*golden) + stream)
 }
+
+// bits returns the random bits of dimension i of a stream.
+func bits(stream uint64, i int) uint64 { return Bits(stream, uint64(i)) }
 
 // reseed sets a stream apart by an initializer's own seed; 0 leaves it as it is.
 func reseed(stream uint64, seed int64) uint64 {
