@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rowan-embeddings/rowan/internal/kernel"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -29,10 +30,15 @@ func TestDocumentedBytes(t *testing.T) {
 		h:      Header{Name: "user", Width: 1, Rows: 1, Policy: "frequency", Clock: 5},
 		blocks: []Block{{Keys: []uint64{42}, Scores: []int64{3}, Rows: []float32{1}}},
 	}
+	item := table{
+		h:      Header{Name: "item", Width: 3, Rows: 1, Half: kernel.BFloat16, Slots: []Slot{{"m", 1}}},
+		blocks: []Block{{Keys: []uint64{42}, Rows: []float32{1, -2, 0.5, 0.25}}},
+	}
 	for name, file := range map[string][]byte{
 		"film.table":         encoded(t, film),
 		"genre.table":        encoded(t, genre),
 		"user.table":         encoded(t, user),
+		"item.table":         encoded(t, item),
 		"dense.arrays":       encodeArrays(t, []Array{array(t, "bias", []float32{1, -1}, 2)}),
 		"layer-lookup.state": encodeVocabulary(t, &Vocabulary{KeyType: tensor.Int64, Unknown: 2, Keys: []uint64{42, ^uint64(0)}, Uses: []uint64{3, 1}}),
 	} {

@@ -38,9 +38,14 @@ import (
 // have no scores.
 const Version = 1
 
-// TableVersion is the newest version of table files: those with scores. Others
-// are written as version 1, which older readers know, and both are read.
-const TableVersion = 2
+// TableVersion is the newest version of table files: those with weights of 16
+// bits. Others are written as the lowest version that can hold them, which older
+// readers know, and all are read.
+const TableVersion = 3
+
+// scoresVersion is the version of table files that have scores, and weights of
+// 32 bits.
+const scoresVersion = 2
 
 // Errors that a malformed file is reported with; match with errors.Is. The
 // message says what was wrong and at which byte of the file.

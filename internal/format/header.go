@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"unicode/utf8"
 
+	"github.com/rowan-embeddings/rowan/internal/kernel"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -32,6 +33,9 @@ type Header struct {
 	Name string
 	// KeyType is the type of the keys.
 	KeyType tensor.KeyType
+	// Half is the form of the weights where they have 16 bits, 0 where they are
+	// float32. Slots are float32 in any case.
+	Half kernel.Half
 	// Width is the number of weights a row has, at least 1.
 	Width int
 	// Slots lie behind the weights, in this order and without padding.
@@ -54,8 +58,11 @@ type Header struct {
 // version returns the lowest version that can hold what h says: a file is no
 // newer than it must be.
 func (h *Header) version() uint32 {
-	if h.Policy != "" {
+	switch {
+	case h.Half != 0:
 		return TableVersion
+	case h.Policy != "":
+		return scoresVersion
 	}
 	return Version
 }
@@ -73,6 +80,9 @@ func (h *Header) Stride() int {
 func (h *Header) check() error {
 	if h.KeyType > tensor.String {
 		return invalid("key type %v", h.KeyType)
+	}
+	if h.Half > kernel.BFloat16 {
+		return invalid("weights of type %d: 0 is float32, 1 float16, 2 bfloat16", h.Half)
 	}
 	if h.Rows < Unknown {
 		return invalid("row count %d: it must be at least 0, or Unknown", h.Rows)
@@ -115,9 +125,8 @@ func checkName(of, name string) error {
 }
 
 const (
-	dtypeFloat32 = 0
-	flagLast     = 1
-	flagScores   = 2 // of version 2, which always has it
+	flagLast   = 1
+	flagScores = 2 // version 2 always has it, version 1 never
 )
 
 // append appends the body of the header, without preamble and CRC:
@@ -125,7 +134,7 @@ const (
 //	key type u8 | dtype u8 | flags u8 | 0 u8 | width u32 | rows i64 | seed u64 | step i64 |
 //	slots u32 | name | (slot width u32 | slot name) …
 //
-// and in version 2 behind that: policy name | clock i64.
+// and with scores behind that: policy name | clock i64. dtype is the Half.
 func (h *Header) append(b []byte) []byte {
 	le := binary.LittleEndian
 	flags := byte(0)
@@ -135,7 +144,7 @@ func (h *Header) append(b []byte) []byte {
 	if h.Policy != "" {
 		flags |= flagScores
 	}
-	b = append(b, byte(h.KeyType), dtypeFloat32, flags, 0)
+	b = append(b, byte(h.KeyType), byte(h.Half), flags, 0)
 	b = le.AppendUint32(b, uint32(h.Width))
 	b = le.AppendUint64(b, uint64(h.Rows))
 	b = le.AppendUint64(b, h.Seed)
@@ -158,6 +167,17 @@ func appendName(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
+// versionHas reports whether files of a version have such weights, and scores.
+func versionHas(version uint32, half kernel.Half, scores bool) bool {
+	switch version {
+	case TableVersion:
+		return half == kernel.Float16 || half == kernel.BFloat16
+	case scoresVersion:
+		return half == 0 && scores
+	}
+	return half == 0 && !scores
+}
+
 // parseHeader is the inverse of append, for a file of a version. at is the
 // offset of body in the file.
 func parseHeader(version uint32, body []byte, at int64) (Header, error) {
@@ -171,17 +191,16 @@ func parseHeader(version uint32, body []byte, at int64) (Header, error) {
 	slots := p.u32("slot count")
 	h.Name = p.name("table name")
 	h.HasLast = flags&flagLast != 0
-	scores := byte(0)
-	if version == TableVersion {
-		scores = flagScores
-	}
-	if dtype != dtypeFloat32 || flags&^flagLast != scores || zero != 0 {
-		p.fail("dtype %d, flags %#x, padding %d: version %d knows dtype 0, flag 1, has flags %#x and no padding", dtype, flags, zero, version, scores)
+	h.Half = kernel.Half(dtype)
+	scores := flags & flagScores
+	if !versionHas(version, h.Half, scores != 0) || flags&^(flagLast|flagScores) != 0 || zero != 0 {
+		p.fail("dtype %d, flags %#x, padding %d: of flags there are 1 and 2, and no padding; version 1 has dtype 0 and not flag 2, version 2 dtype 0 and flag 2, version 3 dtype 1 or 2. This is version %d",
+			dtype, flags, zero, version)
 	}
 	for i := uint32(0); i < slots && p.err == nil; i++ {
 		h.Slots = append(h.Slots, Slot{Width: int(p.u32("slot width")), Name: p.name("slot name")})
 	}
-	if version == TableVersion {
+	if scores != 0 {
 		if h.Policy = p.name("policy name"); h.Policy == "" {
 			p.fail("scores of a policy without a name")
 		}

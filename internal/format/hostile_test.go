@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rowan-embeddings/rowan/internal/kernel"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -46,6 +47,7 @@ func TestFalseHeaders(t *testing.T) {
 		"1 bytes more":                      append(slices.Clone(good), 0),
 		"key type KeyType(9)":               with(0, 9),
 		"dtype 1":                           with(1, 1),
+		"dtype 3":                           with(1, 3),
 		"flags 0x2":                         with(2, 2),
 		"padding 1":                         with(3, 1),
 		`width 0 of "weights"`:              with(4, 0, 0, 0, 0),
@@ -71,19 +73,25 @@ func TestFalseHeaders(t *testing.T) {
 func TestFalseScores(t *testing.T) {
 	plain := (&Header{Name: "t", Width: 1}).append(nil)
 	scored := (&Header{Name: "t", Width: 1, Policy: "p", Clock: 3}).append(nil)
+	halved := (&Header{Name: "t", Width: 1, Half: kernel.BFloat16}).append(nil)
+	halvedAndScored := (&Header{Name: "t", Width: 1, Half: kernel.Float16, Policy: "p"}).append(nil)
 	nameless := slices.Clone(scored)
 	copy(nameless[len(nameless)-13:], append(appendName(nil, ""), make([]byte, 9)...))
 	for want, file := range map[string][]byte{
-		"flags 0x2, padding 0: version 1 ":   preamble(tableMagic, Version, scored),
-		"flags 0x0, padding 0: version 2 ":   preamble(tableMagic, TableVersion, plain),
-		"a policy without a name":            preamble(tableMagic, TableVersion, nameless),
-		"clock needs 8 bytes":                preamble(tableMagic, TableVersion, scored[:len(scored)-1]),
-		"policy name of 4294967295 bytes":    preamble(tableMagic, TableVersion, append(slices.Clone(scored[:len(scored)-13]), 255, 255, 255, 255)),
-		"1 bytes more":                       preamble(tableMagic, TableVersion, append(slices.Clone(scored), 0)),
-		"of a policy: it must be UTF-8":      preamble(tableMagic, TableVersion, append(append(slices.Clone(scored[:len(scored)-9]), 255), scored[len(scored)-8:]...)),
-		"version 3, this Rowan reads 1 to 2": preamble(tableMagic, TableVersion+1, scored),
-		"version 0, this Rowan reads 1 to 2": preamble(tableMagic, 0, plain),
-		"ends at byte":                       preamble(tableMagic, TableVersion, scored),
+		"flags 0x2, padding 0: of":           preamble(tableMagic, Version, scored),
+		"flags 0x0, padding 0: of":           preamble(tableMagic, scoresVersion, plain),
+		"a policy without a name":            preamble(tableMagic, scoresVersion, nameless),
+		"clock needs 8 bytes":                preamble(tableMagic, scoresVersion, scored[:len(scored)-1]),
+		"policy name of 4294967295 bytes":    preamble(tableMagic, scoresVersion, append(slices.Clone(scored[:len(scored)-13]), 255, 255, 255, 255)),
+		"1 bytes more":                       preamble(tableMagic, scoresVersion, append(slices.Clone(scored), 0)),
+		"of a policy: it must be UTF-8":      preamble(tableMagic, scoresVersion, append(append(slices.Clone(scored[:len(scored)-9]), 255), scored[len(scored)-8:]...)),
+		"version 4, this Rowan reads 1 to 3": preamble(tableMagic, TableVersion+1, scored),
+		"version 0, this Rowan reads 1 to 3": preamble(tableMagic, 0, plain),
+		"ends at byte":                       preamble(tableMagic, scoresVersion, scored),
+		"This is version 1":                  preamble(tableMagic, Version, halved),
+		"This is version 2":                  preamble(tableMagic, scoresVersion, halvedAndScored),
+		"This is version 3":                  preamble(tableMagic, TableVersion, plain),
+		"ends at byte 61":                    preamble(tableMagic, TableVersion, halved),
 	} {
 		_, err := decode(bytes.NewReader(file), false)
 		if !isNamed(err) || !strings.Contains(err.Error(), want) {
@@ -241,6 +249,9 @@ func reseal(file []byte) []byte {
 			break
 		}
 		size := 8 + keys + rows*h.Stride()*4
+		if h.Half != 0 {
+			size -= 2 * rows * h.Width
+		}
 		if h.HasLast {
 			size += 8 * rows
 		}

@@ -8,7 +8,7 @@ import (
 
 // number is what files hold in bulk.
 type number interface {
-	uint8 | float32 | uint32 | int64 | uint64
+	uint8 | uint16 | float32 | uint32 | int64 | uint64
 }
 
 // littleEndian says that the host keeps numbers in memory as files do.
@@ -36,6 +36,8 @@ func toFile[T number](v []T, buf *[]byte, portable bool) []byte {
 		switch x := any(x).(type) {
 		case float32:
 			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+		case uint16:
+			b = binary.LittleEndian.AppendUint16(b, x)
 		case uint32:
 			b = binary.LittleEndian.AppendUint32(b, x)
 		case int64:
@@ -58,6 +60,8 @@ func fromFile[T number](v []T, portable bool) {
 		switch x := any(&v[i]).(type) {
 		case *float32:
 			*x = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+		case *uint16:
+			*x = binary.LittleEndian.Uint16(b[2*i:])
 		case *uint32:
 			*x = binary.LittleEndian.Uint32(b[4*i:])
 		case *int64:

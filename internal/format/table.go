@@ -22,7 +22,8 @@ type Block struct {
 	Last []int64
 	// Scores are what the header's Policy gave each row, where it has one.
 	Scores []int64
-	// Rows holds Header.Stride numbers a row: weights, then slots.
+	// Rows holds Header.Stride numbers a row: weights, then slots. Where the
+	// header has a Half, weights are numbers that it holds.
 	Rows []float32
 }
 
@@ -38,6 +39,7 @@ type TableWriter struct {
 	closed bool
 	lens   []uint32
 	text   []byte
+	halves halves
 }
 
 // NewTableWriter begins a file on w. A header that a file cannot hold is ErrInvalid.
@@ -60,6 +62,11 @@ func (t *TableWriter) WriteBlock(b *Block) error {
 	if err := t.h.checkBlock(b); err != nil {
 		return err
 	}
+	if t.h.Half != 0 {
+		if err := t.halves.split(&t.h, b.Rows); err != nil {
+			return err
+		}
+	}
 	if t.h.KeyType == tensor.String {
 		if err := t.layStrings(b.Strings); err != nil {
 			return err
@@ -73,7 +80,12 @@ func (t *TableWriter) WriteBlock(b *Block) error {
 	}
 	writeNumbers(&t.out, b.Last)
 	writeNumbers(&t.out, b.Scores)
-	writeNumbers(&t.out, b.Rows)
+	if t.h.Half != 0 {
+		writeNumbers(&t.out, t.halves.weights)
+		writeNumbers(&t.out, t.halves.slots)
+	} else {
+		writeNumbers(&t.out, b.Rows)
+	}
 	t.out.end()
 	t.rows += int64(b.Len())
 	return t.out.err
@@ -160,6 +172,8 @@ type TableReader struct {
 	block Block
 	lens  []uint32
 	text  []byte
+
+	halves halves
 }
 
 // NewTableReader reads the header of a table file from r, which it reads in
@@ -237,7 +251,12 @@ func (t *TableReader) readBlock(n int) (err error) {
 			return err
 		}
 	}
-	if t.block.Rows, err = readNumbers(&t.in, t.block.Rows, n*t.h.Stride(), "rows"); err != nil {
+	if t.h.Half != 0 {
+		err = t.readHalves(n)
+	} else {
+		t.block.Rows, err = readNumbers(&t.in, t.block.Rows, n*t.h.Stride(), "rows")
+	}
+	if err != nil {
 		return err
 	}
 	return t.in.end("block")

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/rowan-embeddings/rowan/internal/kernel"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -68,7 +69,8 @@ func must(t testing.TB, err error) {
 
 // samples are small files that have everything that a file can have.
 func samples() map[string]table {
-	nan := math.Float32frombits(0x7fa12345) // a signalling NaN: its bits must come back
+	nan := math.Float32frombits(0x7fa12345)     // a signalling NaN: its bits must come back
+	halfNaN := math.Float32frombits(0xff810000) // of few bits, and signalling too
 	negativeZero := math.Float32frombits(1 << 31)
 	return map[string]table{
 		"empty":   {h: Header{Name: "none", Width: 1, Rows: 0}},
@@ -100,6 +102,17 @@ func samples() map[string]table {
 		"scores of strings": {
 			h:      Header{Width: 1, Rows: 1, KeyType: tensor.String, Policy: "alter", Clock: -1, Slots: []Slot{{"m", 1}}},
 			blocks: []Block{{Strings: []string{"a"}, Scores: []int64{6}, Rows: []float32{1, 2}}},
+		},
+		"halves": {
+			h: Header{Name: "film", Width: 3, Rows: 3, HasLast: true, Half: kernel.Float16, Slots: []Slot{{"m", 1}}},
+			blocks: []Block{
+				{Keys: []uint64{1, 2}, Last: []int64{3, 4}, Rows: []float32{1, 65504, 0x1p-24, 0.1, negativeZero, halfNaN, -2, nan}},
+				{Keys: []uint64{3}, Last: []int64{5}, Rows: []float32{float32(math.Inf(1)), 0.5, 2, 4}},
+			},
+		},
+		"halves without slots, with scores": {
+			h:      Header{Width: 2, Rows: 1, Half: kernel.BFloat16, Policy: "alter", KeyType: tensor.String},
+			blocks: []Block{{Strings: []string{"a"}, Scores: []int64{6}, Rows: []float32{halfNaN, 0x1p-133}}},
 		},
 		"string": {
 			h: Header{Name: "genre", Width: 1, KeyType: tensor.String, Rows: 4},
