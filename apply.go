@@ -29,6 +29,7 @@ type applyTools struct {
 	scores   []int64
 	penalty  []float32 // the gradient of a row's penalty
 	stripe   *stripe   // that the rows are of
+	opened   openBlock // of rows that are not float32
 }
 
 // rowsPerUpdate is the number of distinct rows whose gradients are summed
@@ -251,15 +252,18 @@ func (g *Gradients) apply(w *applyTools, c *core) {
 			w.grads[i] *= g.step.Scale
 		}
 	}
-	now := g.step.Number
+	now, stored := g.step.Number, c
 	if w.stripe.summed {
-		w.stripe.penalty = w.stripe.penalty.minus(t.penaltyOf(c, w.rows))
+		w.stripe.penalty = w.stripe.penalty.minus(t.penaltyOf(stored, w.rows))
+	}
+	if stored.narrow.half != 0 {
+		c = w.open(stored)
 	}
 	if c.layout.last >= 0 {
 		t.bring(w, c, now)
 	}
 	o.Update(optim.Block{
-		Data: c.slab.Data(), Stride: c.layout.stride, Width: width,
+		Data: c.data(), Stride: c.layout.stride, Width: width,
 		Rows: w.rows, Grads: w.grads, Step: now, LR: o.LearningRate(now),
 	})
 	if t.opt.MaxNorm > 0 {
@@ -267,14 +271,17 @@ func (g *Gradients) apply(w *applyTools, c *core) {
 			t.clipNorm(c.row(r)[:width])
 		}
 	}
-	if c.scores != nil {
-		w.scores = c.scores.use(t.opt.Restrict.Policy, w.rows, w.scores, g.now)
-	}
 	if t.byRow {
 		t.constrain(c, w.rows)
 	}
+	if c != stored {
+		g.shut(w, stored)
+	}
+	if stored.scores != nil {
+		w.scores = stored.scores.use(t.opt.Restrict.Policy, w.rows, w.scores, g.now)
+	}
 	if w.stripe.summed {
-		w.stripe.penalty = w.stripe.penalty.plus(t.penaltyOf(c, w.rows))
+		w.stripe.penalty = w.stripe.penalty.plus(t.penaltyOf(stored, w.rows))
 	}
 }
 
@@ -287,7 +294,7 @@ func (t *Table) bring(w *applyTools, c *core, now int64) {
 		w.last = append(w.last, c.layout.lastStep(c.row(r)))
 	}
 	if c.exact {
-		t.catchUp(c, c.slab.Data(), w.rows, w.last, now-1)
+		t.catchUp(c, c.data(), w.rows, w.last, now-1)
 	}
 	width := t.opt.Width
 	if t.opt.Regularizer.Row != nil {

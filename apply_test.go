@@ -446,6 +446,7 @@ func TestNoAllocation(t *testing.T) {
 	}{
 		{"dynamic", rowan.TableOptions{}},
 		{"static", rowan.TableOptions{Rows: 1000}},
+		{"bfloat16", rowan.TableOptions{DType: rowan.BFloat16}},
 		{"threads", rowan.TableOptions{Threads: 3}},
 		{"exact", rowan.TableOptions{Optimizer: &optim.Optimizer{Updater: optim.NewAdam(), Rate: optim.Constant(0.1), Exact: true}}},
 	} {

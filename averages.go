@@ -32,10 +32,11 @@ func (t *Table) UseAverages(ctx context.Context) error {
 	}
 	now := t.step.Load()
 	return t.each(c, func(_ *keyBatch, _ int, r uint32) error {
-		t.bringOne(c, r, now)
-		row, width := c.row(r), t.opt.Width
-		copy(row[:width], row[at:at+width])
-		t.clipNorm(row[:width])
+		o, width := c.open(r), t.opt.Width
+		t.bringOne(c, o.row, now)
+		copy(o.row[:width], o.row[at:at+width])
+		t.clipNorm(o.row[:width])
+		o.shut(rounding{})
 		return nil
 	})
 }

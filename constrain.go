@@ -38,6 +38,8 @@ func (o *TableOptions) checkConstraint(optimizer *optim.Optimizer) error {
 	switch {
 	case o.Rows == 0:
 		return fmt.Errorf("%s is over all rows, and a dynamic table has no fixed number of them: use one along axis 1, a row", c.Class())
+	case o.DType != Float32:
+		return fmt.Errorf("%s is over all rows, which must be float32 then. Received: DType=%v; use a constraint along axis 1, a row", c.Class(), o.DType)
 	case isExact(optimizer) && !o.Regularizer.none():
 		return fmt.Errorf("%s is over all rows, which keeps an exact optimizer's rows from paying the regularizer for the steps that they miss: leave out one of the three, or use a constraint along axis 1", c.Class())
 	}
@@ -76,7 +78,7 @@ func (t *Table) constrainAll(now int64) error {
 	t.forgetPenalties()
 	if c.exact {
 		for r := range t.opt.Rows {
-			t.bringOne(c, uint32(r), now)
+			t.bringOne(c, c.row(uint32(r)), now)
 		}
 	}
 	t.opt.Constraint.Apply(constraint.Array{

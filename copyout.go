@@ -8,7 +8,8 @@ import (
 
 // copier copies out rows that cannot be read where they lie: first values of
 // keys that have no row, rows that missed steps which an exact optimizer makes
-// up for, and packed rows. A read changes nothing in the table, so that the steps at which
+// up for, and rows that are packed or of another type than float32. A read
+// changes nothing in the table, so that the steps at which
 // somebody happened to read leave no trace in the bits.
 type copier struct {
 	copies []float32
@@ -76,17 +77,8 @@ func (w *copier) end(t *Table, c *core, now int64) {
 
 // copy adds a copy of slab row r.
 func (w *copier) copy(c *core, r uint32, stride int) {
-	src := c.row(r)
-	if c.packed != 0 {
-		c.packed.unpack(w.add(stride), src)
-	} else {
-		copy(w.add(stride), src)
-	}
-	last := int64(0)
-	if c.layout.last >= 0 {
-		last = c.layout.lastStep(src)
-	}
-	w.last = append(w.last, last)
+	c.read(w.add(stride), r)
+	w.last = append(w.last, c.lastStep(r))
 }
 
 // add returns room for one more copy.

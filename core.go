@@ -30,6 +30,8 @@ type core struct {
 	slab      *slab.Slab
 	layout    layout
 	scores    *scores          // nil: the table has no policy that gives rows up
+	narrow    narrow           // how rows lie in the slab: as in layout, or narrower
+	opened    []float32        // rows of a block that are opened, in place of a slab
 	optimizer *optim.Optimizer // nil: the rows carry no state and cannot be trained
 	packed    Quantization     // rows are packed: see Quantize; else 0
 	exact     bool             // missed steps are made up for: the optimizer says so and its rule can
@@ -89,10 +91,26 @@ func (l *layout) setLastStep(row []float32, step int64) {
 	row[l.last] = math.Float32frombits(uint32(step))
 }
 
-// row returns slab row r.
+// row returns row r of float32, which lies in the slab as in the layout. Rows that
+// may be narrower are read by read and changed by open.
 func (c *core) row(r uint32) []float32 {
 	at := int(r) * c.layout.stride
-	return c.slab.Data()[at : at+c.layout.stride : at+c.layout.stride]
+	return c.data()[at : at+c.layout.stride : at+c.layout.stride]
+}
+
+// data is the memory that rows lie in.
+func (c *core) data() []float32 {
+	if c.opened != nil {
+		return c.opened
+	}
+	return c.slab.Data()
+}
+
+// startRow does start for row r of a core.
+func (t *Table) startRow(c *core, r uint32, stream uint64, step int64) {
+	o := c.open(r)
+	t.start(&c.layout, o.row, stream, step)
+	o.shut(rounding{})
 }
 
 // start writes the first values of a new row: weights, slots and last step.
@@ -121,6 +139,7 @@ func (t *Table) begin(l *layout, row []float32, step int64) {
 func (t *Table) initial(dst []float32, stream uint64) {
 	t.opt.Initializer.Row(dst, stream, t.opt.Fan)
 	t.clipNorm(dst)
+	t.opt.DType.round(dst)
 }
 
 // stream stands for key i of a batch in the table's first values.
@@ -136,4 +155,4 @@ func (t *Table) streamOf(key uint64) uint64 {
 }
 
 // rowBits returns the number of bits that the core's row numbers have.
-func (c *core) rowBits() int { return bits.Len(uint(len(c.slab.Data()) / c.layout.stride)) }
+func (c *core) rowBits() int { return bits.Len(uint(len(c.slab.Data()) / c.stride())) }

@@ -174,7 +174,9 @@ func (t *Table) insert(p *portion) error {
 	p.news = p.news[:n]
 	now := t.step.Load()
 	for _, r := range p.free[:n] {
-		t.begin(&c.layout, c.row(r), now)
+		o := c.open(r)
+		t.begin(&c.layout, o.row, now)
+		o.shut(rounding{})
 	}
 	if err != nil {
 		// A key that came in has no weights: it goes again.
@@ -225,17 +227,22 @@ func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Value
 	if err := checkFinite("value", values.Data()); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
+	if err := t.opt.DType.checkRange("value", values.Data()); err != nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, err)
+	}
 	width, now := t.opt.Width, t.tick()
 	err := t.eachStripe(ctx, ids, func(p *portion) error {
 		if err := t.insert(p); err != nil {
 			return err
 		}
 		for j, r := range p.rows {
-			t.bringOne(p.core, r, t.step.Load())
-			row := p.core.row(r)
-			copy(row[:width], values.Data()[int(p.at[j])*width:])
-			t.clipNorm(row[:width])
-			p.core.layout.follow(row)
+			o := p.core.open(r)
+			t.bringOne(p.core, o.row, t.step.Load())
+			copy(o.row[:width], values.Data()[int(p.at[j])*width:])
+			t.clipNorm(o.row[:width])
+			o.round(rounding{})
+			p.core.layout.follow(o.row)
+			o.shut(rounding{})
 		}
 		t.used(p, now)
 		return nil
@@ -246,17 +253,17 @@ func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Value
 	return t.settle()
 }
 
-// bringOne makes row r one of step now, if it remembers its step: an exact
+// bringOne makes a row one of step now, if it remembers its step: an exact
 // optimizer makes up for those it missed, a regularizer forgives what it owes.
-func (t *Table) bringOne(c *core, r uint32, now int64) {
+func (t *Table) bringOne(c *core, row []float32, now int64) {
 	if c.layout.last < 0 {
 		return
 	}
-	last := c.layout.lastStep(c.row(r))
+	last := c.layout.lastStep(row)
 	if c.exact {
-		t.catchUp(c, c.slab.Data(), []uint32{r}, []int64{last}, now)
+		t.catchUp(c, row, []uint32{0}, []int64{last}, now)
 	}
-	c.layout.setLastStep(c.row(r), max(now, last))
+	c.layout.setLastStep(row, max(now, last))
 }
 
 // checkRows checks that values has one row for each id, and ids of a static table.
@@ -364,18 +371,23 @@ func (t *Table) accumulate(c *core, k *keyBatch, i int, value []float32, existed
 		if r, err = t.rowFor(c, k, i, now); err != nil {
 			return rowAbsent, err
 		}
-		copy(c.row(r), value)
+	}
+	o := c.open(r)
+	if !existed {
+		copy(o.row, value)
 	} else {
-		t.bringOne(c, r, now)
-		row := c.row(r)
+		t.bringOne(c, o.row, now)
 		for j, d := range value {
-			row[j] += d
+			o.row[j] += d
 		}
 	}
-	t.clipNorm(c.row(r)[:t.opt.Width])
+	t.clipNorm(o.row[:t.opt.Width])
+	how := t.byChance(k, i, now)
 	if !existed {
-		c.layout.follow(c.row(r))
+		o.round(how)
+		c.layout.follow(o.row)
 	}
+	o.shut(how)
 	return r, nil
 }
 

@@ -24,6 +24,9 @@ type TableOptions struct {
 	// KeyType is the type of the ids. A table of int64 takes int32 ids too; a
 	// static table takes any integers. Default: tensor.Int64.
 	KeyType tensor.KeyType
+	// DType is the type that the weights of rows are stored in. Computations are
+	// in float32. Default: Float32.
+	DType DType
 	// Initializer gives a row its first values. A static table takes an
 	// [initializer.Matrix] too. Default: RandomUniform(-0.05, 0.05), as Keras.
 	Initializer initializer.Initializer
@@ -152,6 +155,9 @@ func (o *TableOptions) check() error {
 		return bad("Missing", "is unknown. Received: %d", o.Missing)
 	case o.OutOfRange > OutOfRangeLast:
 		return bad("OutOfRange", "is unknown. Received: %d", o.OutOfRange)
+	}
+	if err := o.DType.check(o, bad); err != nil {
+		return err
 	}
 	if err := o.Restrict.check(o, bad); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/internal/kernel"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -184,17 +185,23 @@ func randomGradient(r *rand.Rand, n int) []float32 {
 	return g
 }
 
-// TestAgainstOracle trains small tables of every kind on random batches of
-// every layout and compares each forward and backward pass with plain loops.
+// everyDType are the types that rows are stored in.
+var everyDType = []rowan.DType{rowan.Float32, rowan.Float16, rowan.BFloat16}
+
+// TestAgainstOracle trains small tables of every kind, and of every type of rows,
+// on random batches of every layout and compares each forward and backward pass
+// with plain loops.
 func TestAgainstOracle(t *testing.T) {
 	for _, static := range []bool{false, true} {
 		for _, layout := range []string{"dense", "ragged", "sparse"} {
 			for _, c := range []rowan.Combiner{rowan.Sum, rowan.Mean, rowan.SqrtN} {
 				for _, weighted := range []bool{false, true} {
-					name := fmt.Sprintf("static=%v/%s/%v/weighted=%v", static, layout, c, weighted)
-					t.Run(name, func(t *testing.T) {
-						againstOracle(t, layout, c, weighted, static, func(i int) int64 { return int64(i) })
-					})
+					for _, d := range everyDType {
+						name := fmt.Sprintf("static=%v/%s/%v/weighted=%v/%v", static, layout, c, weighted, d)
+						t.Run(name, func(t *testing.T) {
+							againstOracle(t, layout, c, weighted, static, d, func(i int) int64 { return int64(i) })
+						})
+					}
 				}
 			}
 		}
@@ -204,24 +211,26 @@ func TestAgainstOracle(t *testing.T) {
 // TestKeyTypes does the same for the other key types.
 func TestKeyTypes(t *testing.T) {
 	t.Run("int32", func(t *testing.T) {
-		againstOracle(t, "ragged", rowan.Mean, true, false, func(i int) int32 { return int32(-i * 1e7) })
+		againstOracle(t, "ragged", rowan.Mean, true, false, rowan.Float32, func(i int) int32 { return int32(-i * 1e7) })
 	})
 	t.Run("int64", func(t *testing.T) {
-		againstOracle(t, "ragged", rowan.Mean, true, false, func(i int) int64 { return math.MinInt64 + int64(i) })
+		againstOracle(t, "ragged", rowan.Mean, true, false, rowan.Float32, func(i int) int64 { return math.MinInt64 + int64(i) })
 	})
 	t.Run("uint64", func(t *testing.T) {
-		againstOracle(t, "ragged", rowan.Mean, true, false, func(i int) uint64 { return math.MaxUint64 - uint64(i) })
+		againstOracle(t, "ragged", rowan.Mean, true, false, rowan.Float32, func(i int) uint64 { return math.MaxUint64 - uint64(i) })
 	})
 	t.Run("string", func(t *testing.T) {
-		againstOracle(t, "ragged", rowan.Mean, true, false, func(i int) string { return fmt.Sprint("film ", i) })
+		for _, d := range everyDType {
+			againstOracle(t, "ragged", rowan.Mean, true, false, d, func(i int) string { return fmt.Sprint("film ", i) })
+		}
 	})
 }
 
-func againstOracle[K tensor.Key](t *testing.T, layout string, c rowan.Combiner, weighted, static bool, key func(int) K) {
+func againstOracle[K tensor.Key](t *testing.T, layout string, c rowan.Combiner, weighted, static bool, d rowan.DType, key func(int) K) {
 	const keys, width, lr = 60, 5, 0.25
 	r := rand.New(rand.NewPCG(1, 2))
 	o := rowan.TableOptions{
-		Width: width, KeyType: tensor.KeyTypeOf[K](), Seed: 7,
+		Width: width, KeyType: tensor.KeyTypeOf[K](), Seed: 7, DType: d,
 		Optimizer: &optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(lr)},
 	}
 	if static {
@@ -253,11 +262,32 @@ func againstOracle[K tensor.Key](t *testing.T, layout string, c rowan.Combiner, 
 			for d := range sum {
 				rows[k][d] -= lr * sum[d]
 			}
+			if d != rowan.Float32 {
+				rows[k] = rounded(t, fmt.Sprintf("step %d, key %v", step, k), d, firstValues(t, table, k), rows[k])
+			}
 		}
 	}
 	if table.Step() != 10 {
 		t.Errorf("step is %d, want 10", table.Step())
 	}
+}
+
+// rounded checks that got is want, rounded to one of the two numbers of the type
+// on either side of it, up to what float32 leaves of a step, and returns it.
+func rounded(t testing.TB, what string, d rowan.DType, got, want []float64) []float64 {
+	t.Helper()
+	h := kernel.Half(d)
+	for i, x := range got {
+		if !h.Holds(float32(x)) {
+			t.Fatalf("%s: number %d is %v, which is no %v", what, i, x, d)
+		}
+		near := h.Nearest(float32(math.Abs(x)))
+		apart := float64(h.Widen(near+1) - h.Widen(near))
+		if off := math.Abs(x - want[i]); !(off < apart+1e-5*(1+math.Abs(want[i]))) {
+			t.Fatalf("%s: number %d is %v, want a neighbour of %v, %v apart", what, i, x, want[i], apart)
+		}
+	}
+	return got
 }
 
 // firstValues reads the row of a key that may not be there yet.

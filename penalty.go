@@ -144,7 +144,9 @@ func (t *Table) stripePenalty(s int, some *keyRows) (fixed, error) {
 func (t *Table) penaltyOf(c *core, rows []uint32) fixed {
 	var sum fixed
 	for _, r := range rows {
-		sum = sum.plus(fix(t.opt.Regularizer.of(c.row(r)[:t.opt.Width])))
+		o := c.open(r)
+		sum = sum.plus(fix(t.opt.Regularizer.of(o.row[:t.opt.Width])))
+		o.leave()
 	}
 	return sum
 }

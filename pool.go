@@ -193,7 +193,7 @@ func (t *Table) pool(c *core, w *poolTools, p *piece, s special) {
 	if p.splits == nil && (p.weights != nil || s.left || s.absent) {
 		p.splits = w.singles(len(p.rows))
 	}
-	if copied := c.exact || c.packed != 0; copied || !s.absent {
+	if copied := c.exact || c.packed != 0 || c.narrow.half != 0; copied || !s.absent {
 		t.poolRun(c, w, *p, copied, s.left)
 		return
 	}

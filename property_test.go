@@ -197,14 +197,16 @@ var tableKinds = []struct {
 }
 
 // propertyCases is the number of random batches of each combination below: with
-// 11 combiners, 3 layouts, weights or not and 5 kinds of table, 1,140 in all.
+// 11 combiners, 3 layouts, weights or not, 5 kinds of table and 3 types of rows,
+// 3,420 in all.
 const propertyCases = 4
 
 // TestEveryCombiner compares each combiner, in every layout, with and without
 // weights, over every kind of table, with plain loops in float64: what it reads,
 // in training and out of it, and its gradient with central differences. The
 // tolerance, 2e-5 of 1 and the number, is what float32 leaves of rows near 2
-// after a step of an eighth of the gradient is taken off them.
+// after a step of an eighth of the gradient is taken off them. Rows of other types
+// are then one of the two neighbours of what they would be.
 func TestEveryCombiner(t *testing.T) {
 	cases := 0
 	for _, c := range everyCombiner {
@@ -214,16 +216,20 @@ func TestEveryCombiner(t *testing.T) {
 					if takes, _ := takesWeights(c); weighted && !takes {
 						continue
 					}
-					t.Run(fmt.Sprintf("%v/%s/%s/weighted=%v", c, layout, kind.name, weighted), func(t *testing.T) {
-						everyCombiner1(t, c, layout, kind.o, kind.read, weighted)
-					})
-					cases += propertyCases
+					for _, d := range everyDType {
+						o := kind.o
+						o.DType = d
+						t.Run(fmt.Sprintf("%v/%s/%s/weighted=%v/%v", c, layout, kind.name, weighted, d), func(t *testing.T) {
+							everyCombiner1(t, c, layout, o, kind.read, weighted)
+						})
+						cases += propertyCases
+					}
 				}
 			}
 		}
 	}
-	if cases != 1140 {
-		t.Errorf("%d random cases; the comments above say 1,140", cases)
+	if cases != 3420 {
+		t.Errorf("%d random cases; the comments above say 3,420", cases)
 	}
 }
 
@@ -258,6 +264,13 @@ func everyCombiner1(t *testing.T, c rowan.Combiner, layout string, o rowan.Table
 		train(t, table, l, grad)
 		after := readRows(t, table)
 		for k, row := range rows {
+			if o.DType != rowan.Float32 {
+				for d := range row {
+					row[d] -= rate * want[k][d]
+				}
+				rounded(t, fmt.Sprint("row of ", k), o.DType, after[k], row)
+				continue
+			}
 			got := make([]float32, width)
 			for d := range got {
 				got[d] = float32((row[d] - after[k][d]) / rate)

@@ -63,7 +63,7 @@ func (t *Table) save(ctx context.Context, c *core, w io.Writer) error {
 
 func (t *Table) header(c *core) format.Header {
 	h := format.Header{
-		Name: t.opt.Name, KeyType: t.opt.KeyType, Width: t.opt.Width, Seed: t.opt.Seed,
+		Name: t.opt.Name, KeyType: t.opt.KeyType, Half: c.narrow.half, Width: t.opt.Width, Seed: t.opt.Seed,
 		Step: t.step.Load(), HasLast: c.layout.last >= 0, Rows: int64(c.index.len()),
 	}
 	if c.scores != nil {
@@ -80,11 +80,12 @@ func (c *core) fill(b *format.Block, keys *keyBatch, rows []uint32) {
 	b.Keys, b.Strings = keys.ints, keys.strs
 	b.Rows, b.Last, b.Scores = b.Rows[:0], b.Last[:0], b.Scores[:0]
 	for _, r := range rows {
-		row := c.row(r)
-		b.Rows = append(b.Rows, row[:c.layout.state]...)
+		o := c.open(r)
+		b.Rows = append(b.Rows, o.row[:c.layout.state]...)
 		if c.layout.last >= 0 {
-			b.Last = append(b.Last, c.layout.lastStep(row))
+			b.Last = append(b.Last, c.layout.lastStep(o.row))
 		}
+		o.leave()
 	}
 	if c.scores != nil {
 		all := c.scores.view()
@@ -272,7 +273,11 @@ func (l *loading) addBlock(h format.Header, b *format.Block, seen []bool) error 
 			}
 			seen[r] = true
 		}
-		l.fill(r, b.Rows[i*stride:(i+1)*stride], b, i)
+		numbers := b.Rows[i*stride : (i+1)*stride]
+		if err := t.opt.DType.checkRange("weight", numbers[:h.Width]); err != nil {
+			return fmt.Errorf("the row of key %s: %w", keys.format(i, t.opt.KeyType), err)
+		}
+		l.fill(r, numbers, b, i)
 	}
 	return nil
 }
@@ -280,10 +285,11 @@ func (l *loading) addBlock(h format.Header, b *format.Block, seen []bool) error 
 // fill makes a row of row i of a block, whose numbers are given.
 func (l *loading) fill(r uint32, numbers []float32, b *format.Block, i int) {
 	t, c := l.table, l.core
-	row := c.row(r)
+	o := c.open(r)
+	row := o.row
 	if l.until > 0 {
 		copy(row, numbers)
-		t.catchUp(c, c.slab.Data(), []uint32{r}, []int64{b.Last[i]}, l.until)
+		t.catchUp(c, row, []uint32{0}, []int64{b.Last[i]}, l.until)
 		numbers = row
 	}
 	if l.take.weights {
@@ -299,6 +305,7 @@ func (l *loading) fill(r uint32, numbers []float32, b *format.Block, i int) {
 	case c.layout.last >= 0:
 		c.layout.setLastStep(row, b.Last[i])
 	}
+	o.shut(rounding{})
 	if c.scores == nil {
 		return
 	}
@@ -333,6 +340,8 @@ func (t *Table) fits(c *core, h format.Header, take taking) error {
 		return fmt.Errorf("%w: the file's keys are %v, the table's %v", ErrMismatch, h.KeyType, want.KeyType)
 	case h.Width != want.Width:
 		return fmt.Errorf("%w: the file's rows are %d wide, the table's %d", ErrMismatch, h.Width, want.Width)
+	case h.Half != want.Half && !take.warm:
+		return fmt.Errorf("%w: the file's weights are %v, the table's %v (Store.WarmStart takes them as the nearest)", ErrMismatch, DType(h.Half), DType(want.Half))
 	case t.opt.Rows > 0 && h.Rows != int64(t.opt.Rows):
 		return fmt.Errorf("%w: the file has %d rows, the table %d", ErrMismatch, h.Rows, t.opt.Rows)
 	case h.Seed != want.Seed && !take.warm:

@@ -114,8 +114,9 @@ func (t *Table) newCore(o *optim.Optimizer) (*core, error) {
 	if t.opt.Rows > 0 {
 		rows = t.opt.Rows
 	}
+	c.narrow = narrowOf(t.opt.DType, &c.layout)
 	var err error
-	if c.slab, err = slab.New(slab.Options{Stride: c.layout.stride, MaxRows: rows}); err != nil {
+	if c.slab, err = slab.New(slab.Options{Stride: c.stride(), MaxRows: rows}); err != nil {
 		return nil, err
 	}
 	if t.opt.Restrict.Policy != nil {
@@ -169,10 +170,12 @@ func (t *Table) fillStatic(c *core) error {
 				return
 			}
 			for r := from; r < min(from+blockIDs, n); r++ {
-				row := c.row(uint32(r))
-				initial(row[:t.opt.Width], r)
-				t.clipNorm(row[:t.opt.Width])
-				t.begin(&c.layout, row, now)
+				o := c.open(uint32(r))
+				initial(o.row[:t.opt.Width], r)
+				t.clipNorm(o.row[:t.opt.Width])
+				t.opt.DType.round(o.row[:t.opt.Width])
+				t.begin(&c.layout, o.row, now)
+				o.shut(rounding{})
 			}
 		}
 	}}
@@ -291,7 +294,7 @@ func (t *Table) Stats() Stats {
 	}
 	s := Stats{
 		Rows: c.index.len(), RowBytes: c.slab.Bytes(), IndexBytes: c.index.bytes(),
-		HugePageBytes: c.slab.HugePages(), Stride: 4 * c.layout.stride, Slots: slices.Clone(c.layout.slots),
+		HugePageBytes: c.slab.HugePages(), Stride: 4 * c.stride(), Slots: slices.Clone(c.layout.slots),
 		Evictions: t.evictions.Load(), Evicted: t.evicted.Load(),
 	}
 	if c.scores != nil {
@@ -348,16 +351,20 @@ func (t *Table) moveRows(to, from *core) error {
 	}
 	now := t.step.Load()
 	return t.each(from, func(k *keyBatch, i int, r uint32) error {
-		t.bringOne(from, r, now)
+		old := from.open(r)
+		t.bringOne(from, old.row, now)
+		old.shut(t.byChance(k, i, now))
 		n, err := t.place(to, k, i)
 		if err != nil {
 			return err
 		}
-		copy(to.row(n)[:t.opt.Width], from.row(r))
+		o := to.open(n)
+		from.read(o.row[:t.opt.Width], r)
 		if to.scores != nil {
 			to.scores.view()[n] = from.scores.view()[r]
 		}
-		t.begin(&to.layout, to.row(n), now)
+		t.begin(&to.layout, o.row, now)
+		o.shut(rounding{})
 		return nil
 	})
 }
@@ -484,7 +491,7 @@ func (t *Table) rowFor(c *core, k *keyBatch, i int, step int64) (uint32, error) 
 	if err != nil {
 		return 0, err
 	}
-	t.start(&c.layout, c.row(r), t.stream(k, i), step)
+	t.startRow(c, r, t.stream(k, i), step)
 	if err := c.index.put(k, i, r); err != nil {
 		return 0, errors.Join(err, c.slab.Free(r))
 	}
