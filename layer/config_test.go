@@ -21,11 +21,11 @@ func configured(t testing.TB) []layer.Layer {
 	all := []layer.Layer{
 		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Initializer: initializer.Ones{}, Regularizer: layer.L2(0.3),
 			Constraint: layer.MaxNorm{Max: 2, Axis: 1}, MaskZero: true, InputLength: []int{3, -1}, OutOfRange: rowan.OutOfRangeZeros, Padding: new(int64(3))}),
-		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Combiner: rowan.SqrtN}),
+		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Combiner: rowan.SqrtN, RowDType: rowan.BFloat16}),
 		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.String, Combiner: "mean",
 			Pool: rowan.Mean, Initializer: initializer.Zeros{}, WithoutUnique: true, InitCapacity: 77, MaxNorm: 1.1, Regularizer: layer.L1(0.5), PaddingString: new(""), Missing: rowan.MissingZeros,
 			RestrictPolicy: rowan.Restrict{Policy: rowan.FrequencyPolicy{}, Keep: 50, Trigger: 60}})),
-		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.Uint64, Padding: new(int64(-1)),
+		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.Uint64, RowDType: rowan.Float16, Padding: new(int64(-1)),
 			RestrictPolicy: rowan.Restrict{Policy: rowan.TimestampPolicy{}}})),
 		newDense(t, 3, layer.DenseOptions{Options: o, Activation: "relu", NoBias: true, Kernel: weight, Bias: layer.WeightOptions{Constraint: layer.NonNeg{}}}),
 		must[*layer.Activation](t)(layer.NewActivation("gelu", o)),

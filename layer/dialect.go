@@ -114,7 +114,7 @@ type foreign struct {
 // keras are the layers that Keras has.
 var keras = map[string]foreign{
 	"InputLayer": {first: TF1},
-	"Embedding": {first: TF1, ours: map[string]any{"combiner": nil, "out_of_range": 0.0, "padding": nil},
+	"Embedding": {first: TF1, ours: map[string]any{"combiner": nil, "out_of_range": 0.0, "padding": nil, "row_dtype": "float32"},
 		since: map[string]Dialect{"lora_rank": Keras3, "lora_alpha": Keras3}},
 	"Dense":                  {first: TF1},
 	"Activation":             {first: TF1},

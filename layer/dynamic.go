@@ -19,6 +19,10 @@ type DynamicOptions struct {
 	Options
 	// KeyType is the type of the ids. Default: int64.
 	KeyType tensor.KeyType
+	// RowDType is the type that rows are stored in, the source system's value_dtype:
+	// see [rowan.DType]. They are read as float32, and cast as the layer's policy
+	// says. Rows in Devices are float32. Default: float32.
+	RowDType rowan.DType
 	// Combiner is kept for subclasses that squash the output; as in the source
 	// system, this layer does not pool by it. See Pool. A name that
 	// rowan.ParseCombiner reads: those of tf.math's reductions, "max" or
@@ -90,12 +94,26 @@ func (o *DynamicOptions) check() error {
 	if err := o.checkDevices(); err != nil {
 		return err
 	}
+	if err := checkRowDType("DynamicEmbedding", o.RowDType); err != nil {
+		return err
+	}
+	if o.RowDType != rowan.Float32 && len(o.Devices) > 0 {
+		return fmt.Errorf("%w: DynamicEmbedding: `value_dtype` %v: rows in devices are float32; leave one of them out", ErrUnsupported, o.RowDType)
+	}
 	if o.Padding != nil && o.KeyType == tensor.String || o.PaddingString != nil && o.KeyType != tensor.String {
 		return fmt.Errorf("%w: DynamicEmbedding: the padding id of %v keys must be one of them: set PaddingString for strings, Padding for integers", ErrArgument, o.KeyType)
 	}
 	c, err := rowan.ParseCombiner(o.Combiner)
 	if o.Combiner != "" && (err != nil || c == rowan.None) {
 		return fmt.Errorf("%w: DynamicEmbedding: combiner must be one of %s. Received: %q", ErrArgument, strings.TrimPrefix(combinerNames, "none, "), o.Combiner)
+	}
+	return nil
+}
+
+// checkRowDType reports a type that no table has.
+func checkRowDType(class string, d rowan.DType) error {
+	if d > rowan.BFloat16 {
+		return fmt.Errorf("%w: %s: rows are stored as float32, float16 or bfloat16. Received: %v", ErrArgument, class, d)
 	}
 	return nil
 }
@@ -149,7 +167,7 @@ func (l *DynamicEmbedding) Build(...Shape) error {
 		Seed: l.scope.seed, Optimizer: l.o.Optimizer, MaxNorm: l.o.MaxNorm,
 		InitialCapacity: l.o.InitCapacity, Missing: l.o.Missing,
 		Regularizer: regularizer, Padding: l.o.padding(), Restrict: l.o.RestrictPolicy,
-		Stores: l.o.stores(),
+		Stores: l.o.stores(), DType: l.o.RowDType,
 	})
 	if err != nil {
 		return err
@@ -207,7 +225,7 @@ func (l *DynamicEmbedding) Lookup(ctx context.Context, r *Rows, ids tensor.IDs, 
 // Config implements [Configurer].
 func (l *DynamicEmbedding) Config() Config {
 	return l.BaseConfig().with(l.o.distribution(Config{
-		"embedding_size": l.size, "key_dtype": l.o.KeyType.String(), "value_dtype": "float32",
+		"embedding_size": l.size, "key_dtype": l.o.KeyType.String(), "value_dtype": l.o.RowDType.String(),
 		"combiner": l.o.Combiner, "pool": combinerConfig(l.o.Pool),
 		"initializer": initializerConfig(l.o.Initializer), "with_unique": !l.o.WithoutUnique,
 		"init_capacity": l.o.InitCapacity, "max_norm": widen(l.o.MaxNorm), "missing": int(l.o.Missing),
@@ -237,13 +255,24 @@ func dynamicFrom(c Config, more func(o *DynamicOptions)) (Layer, error) {
 		}
 		o.KeyType = k
 	}
-	if v := r.text("value_dtype"); v != "" && v != "float32" {
-		r.bad("value_dtype", "float32", v)
-	}
+	o.RowDType = r.rowDType("value_dtype")
 	o.readDistribution(r)
 	if err := r.done("DynamicEmbedding"); err != nil {
 		return nil, err
 	}
 	more(&o)
 	return NewDynamicEmbedding(size, o)
+}
+
+// rowDType reads the type of a table's rows.
+func (r *reader) rowDType(key string) rowan.DType {
+	name := r.text(key)
+	if name == "" {
+		return rowan.Float32
+	}
+	d, err := rowan.ParseDType(name)
+	if err != nil {
+		r.bad(key, "float32, float16 or bfloat16", name)
+	}
+	return d
 }

@@ -38,6 +38,10 @@ type EmbeddingOptions struct {
 	Padding *int64
 	// OutOfRange says what an id outside [0, inputDim) does. Default: an error.
 	OutOfRange rowan.OutOfRange
+	// RowDType is the type that rows are stored in: see [rowan.DType]. It is not part
+	// of the layer's policy, whose weights are float32: rows are read as float32, and
+	// cast as the policy says. Default: float32.
+	RowDType rowan.DType
 	// Optimizer trains the table. Default: the model's.
 	Optimizer *optim.Optimizer
 	// LoRARank, if positive, freezes the rows and trains an adaptation of that
@@ -92,6 +96,9 @@ func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, erro
 	if o.MaskZero && o.Combiner != rowan.None {
 		return nil, fmt.Errorf("%w: Embedding: a combiner reduces the dimension that mask_zero would mask: use one of them, or pool the masked sequence with GlobalAveragePooling1D", ErrArgument)
 	}
+	if err := checkRowDType("Embedding", o.RowDType); err != nil {
+		return nil, err
+	}
 	if o.Initializer == nil {
 		o.Initializer = initializer.NewRandomUniform()
 	}
@@ -115,6 +122,7 @@ func (l *Embedding) Build(...Shape) error {
 		Name:    l.Name(), Width: l.outputDim, Rows: l.inputDim,
 		Initializer: l.o.Initializer, Seed: l.scope.seed, Optimizer: l.o.Optimizer,
 		Regularizer: regularizer, Constraint: l.o.Constraint, OutOfRange: l.o.OutOfRange,
+		DType: l.o.RowDType,
 	})
 	if err != nil {
 		return err
@@ -237,6 +245,9 @@ func (l *Embedding) Config() Config {
 	if l.o.LoRARank > 0 {
 		c["lora_rank"], c["lora_alpha"] = l.o.LoRARank, widen(l.o.LoRAAlpha)
 	}
+	if l.o.RowDType != rowan.Float32 {
+		c["row_dtype"] = l.o.RowDType.String()
+	}
 	return c.with(Config{
 		"input_dim": l.inputDim, "output_dim": l.outputDim,
 		"embeddings_initializer": initializerConfig(l.o.Initializer),
@@ -300,7 +311,7 @@ func embeddingFromConfig(c Config) (Layer, error) {
 	o := EmbeddingOptions{Options: r.options(), Initializer: r.initializer("embeddings_initializer"),
 		Regularizer: r.regularizer("embeddings_regularizer"), Constraint: r.constraint("embeddings_constraint"),
 		MaskZero: r.flag("mask_zero"), InputLength: r.ints("input_length"), Combiner: r.combiner("combiner"),
-		OutOfRange: rowan.OutOfRange(r.int("out_of_range")), Padding: r.id("padding"), LoRARank: r.int("lora_rank"), LoRAAlpha: float32(r.number("lora_alpha"))}
+		OutOfRange: rowan.OutOfRange(r.int("out_of_range")), Padding: r.id("padding"), RowDType: r.rowDType("row_dtype"), LoRARank: r.int("lora_rank"), LoRAAlpha: float32(r.number("lora_alpha"))}
 	if o.LoRARank == 0 {
 		o.LoRAAlpha = 0
 	}
