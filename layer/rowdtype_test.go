@@ -8,6 +8,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/internal/kernel"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
@@ -108,5 +109,45 @@ func TestRowDTypeRefusals(t *testing.T) {
 	}
 	if _, err := layer.NewDynamicEmbedding(2, layer.DynamicOptions{RowDType: rowan.Float16, Devices: []string{"memory:"}}); !errors.Is(err, layer.ErrUnsupported) {
 		t.Errorf("in devices: got %v, want ErrUnsupported", err)
+	}
+}
+
+// TestRowDTypeInitializers: each of Keras' initializers in each type gives the
+// nearest to what it gives in float32, from the same seed.
+func TestRowDTypeInitializers(t *testing.T) {
+	all := []initializer.Initializer{initializer.Constant{Value: 0.3}}
+	for _, name := range initializer.Names() {
+		all = append(all, must[initializer.Initializer](t)(initializer.ByName(name)))
+	}
+	seen := map[rowan.DType][]float32{} // of the initializer before
+	for _, i := range all {
+		for _, d := range []rowan.DType{rowan.Float32, rowan.Float16, rowan.BFloat16} {
+			read := func(d rowan.DType) []float32 {
+				l := newEmbedding(t, 5, 4, layer.EmbeddingOptions{Options: layer.Options{Name: "film"}, Initializer: i, RowDType: d})
+				return run(t, l, ids(t, []int{5}, 0, 1, 2, 3, 4)).Values[0].Floats.Data()
+			}
+			got := read(d)
+			switch c := i.(type) {
+			case initializer.Zeros, initializer.Ones:
+				if want := map[string]float32{"Zeros": 0, "Ones": 1}[i.Name()]; got[7] != want {
+					t.Errorf("%s, %v: %v, want %v", i.Name(), d, got[7], want)
+				}
+			case initializer.RandomUniform:
+			default:
+				if other := seen[d]; slices.Equal(got, other) {
+					t.Errorf("%v, %v: the values of another initializer", c, d)
+				}
+				seen[d] = got
+			}
+			for x, want := range read(rowan.Float32) {
+				if d != rowan.Float32 {
+					h := kernel.Half(d)
+					want = h.Widen(h.Nearest(want))
+				}
+				if got[x] != want {
+					t.Errorf("%s, %v: number %d is %v, want %v", i.Name(), d, x, got[x], want)
+				}
+			}
+		}
 	}
 }
