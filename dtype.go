@@ -20,6 +20,11 @@ import (
 // row-wise Adagrad 192 in place of 320, with Adam 640 in place of 768. Stats has
 // the bytes of a table.
 //
+// It saves memory and not time: rows are copied out before they are pooled, and
+// rounding draws a random number for each two weights. Of rows of 64 numbers that
+// lie in the cache a lookup takes three to six times as long as of Float32, an
+// update six to eight times.
+//
 // How numbers are rounded:
 //
 //	to the nearest, of two the even one   first values, Upsert, warm starts, averages

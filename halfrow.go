@@ -74,7 +74,7 @@ func (c *core) read(dst []float32, r uint32) {
 		return
 	}
 	words, width := c.words(r), c.layout.width
-	widen(c.narrow.half, dst[:width], words)
+	c.narrow.half.WidenRow(dst[:width], words)
 	if from, to := c.layout.tail(); len(dst) > width {
 		copy(dst[from:to], words[wordsOf(width):])
 	}
@@ -84,9 +84,9 @@ func (c *core) read(dst []float32, r uint32) {
 func (c *core) write(r uint32, row []float32, how rounding) {
 	words, width := c.words(r), c.layout.width
 	if how.byChance {
-		narrowByChance(c.narrow.half, words[:wordsOf(width)], row[:width], how.stream)
+		c.narrow.half.ByChanceRow(words, row[:width], func(word int) uint64 { return initializer.Bits(how.stream, uint64(word)) })
 	} else {
-		narrowNearest(c.narrow.half, words[:wordsOf(width)], row[:width])
+		c.narrow.half.NearestRow(words, row[:width])
 	}
 	from, to := c.layout.tail()
 	copy(words[wordsOf(width):], row[from:to])
@@ -151,7 +151,7 @@ func (o openRow) round(how rounding) {
 		return
 	}
 	o.core.write(o.number, o.row, how)
-	widen(o.core.narrow.half, o.row[:o.core.layout.width], o.core.words(o.number))
+	o.core.narrow.half.WidenRow(o.row[:o.core.layout.width], o.core.words(o.number))
 }
 
 // rounding says how weights are rounded. The zero value is to the nearest.
@@ -172,33 +172,6 @@ func (t *Table) byChance(k *keyBatch, i int, step int64) rounding {
 func byChance(stream uint64, step int64) rounding {
 	// The complement: the stream itself is that of first values.
 	return rounding{true, initializer.Bits(^stream, uint64(step))}
-}
-
-func widen(h kernel.Half, dst, words []float32) {
-	for i := range dst {
-		dst[i] = h.Widen(uint16(math.Float32bits(words[i/2]) >> (i % 2 * 16)))
-	}
-}
-
-func narrowNearest(h kernel.Half, words, row []float32) {
-	for i := range words {
-		bits := uint32(h.Nearest(row[2*i]))
-		if 2*i+1 < len(row) {
-			bits |= uint32(h.Nearest(row[2*i+1])) << 16
-		}
-		words[i] = math.Float32frombits(bits)
-	}
-}
-
-func narrowByChance(h kernel.Half, words, row []float32, stream uint64) {
-	for i := range words {
-		random := initializer.Bits(stream, uint64(i))
-		bits := uint32(h.ByChance(row[2*i], uint32(random)))
-		if 2*i+1 < len(row) {
-			bits |= uint32(h.ByChance(row[2*i+1], uint32(random>>32))) << 16
-		}
-		words[i] = math.Float32frombits(bits)
-	}
 }
 
 // openBlock is the rows of a block of an update, opened together.

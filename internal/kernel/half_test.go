@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -81,7 +82,7 @@ func TestHalvesRound(t *testing.T) {
 						continue // float32 has fewer numbers between
 					}
 					for _, sign := range []float32{1, -1} {
-						bit := uint32(math.Float32bits(sign) >> 31 << 15)
+						bit := math.Float32bits(sign) >> 31 << 15
 						if got := f.form.Nearest(sign * x); uint32(got) != want|bit {
 							t.Fatalf("%v between %v and %v is %#x, want %#x", sign*x, a, b, got, want|bit)
 						}
@@ -132,6 +133,56 @@ func TestHalvesStayFinite(t *testing.T) {
 		// The least chance above none: beyond the largest of bfloat16 too.
 		if got := f.form.ByChance(math.MaxFloat32, 0); f.form.Widen(got) != largest {
 			t.Errorf("%s: the largest float32 is %v", name, f.form.Widen(got))
+		}
+	}
+}
+
+// TestHalfRows compares the loops over rows with the functions of one number: of
+// every width to 9, of numbers of all magnitudes, and of those that are special.
+func TestHalfRows(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	special := []uint32{0, signBit, 1, infinity, infinity | signBit, infinity + 1, 0x7fc00000,
+		leastNormal - 1, leastNormal, mostNormal - 1, mostNormal, mostNormal + 1, mostBrain - 1, mostBrain, mostBrain + 1, infinity - 1, 0x33000000, 0x33800001}
+	draw := func() float32 {
+		if r.IntN(3) == 0 {
+			return math.Float32frombits(special[r.IntN(len(special))] ^ uint32(r.IntN(2))<<31)
+		}
+		if r.IntN(2) == 0 {
+			return float32(r.NormFloat64())
+		}
+		return math.Float32frombits(r.Uint32())
+	}
+	for name, f := range halves {
+		for n := range 20000 {
+			row := make([]float32, n%9+1)
+			random := make([]uint64, len(row))
+			for i := range row {
+				row[i], random[i] = draw(), r.Uint64()
+				if r.IntN(4) == 0 {
+					random[i] = 0
+				}
+			}
+			words, wide := make([]float32, (len(row)+1)/2), make([]float32, len(row))
+			check := func(what string, want func(i int) uint16) {
+				for i := range row {
+					if got := uint16(math.Float32bits(words[i/2]) >> (i % 2 * 16)); got != want(i) {
+						t.Fatalf("%s, %s: %x becomes %#x, want %#x", name, what, math.Float32bits(row[i]), got, want(i))
+					}
+				}
+				if len(row)%2 == 1 && math.Float32bits(words[len(words)-1])>>16 != 0 {
+					t.Fatalf("%s, %s: the half that is left is not 0", name, what)
+				}
+				f.form.WidenRow(wide, words)
+				for i, x := range wide {
+					if math.Float32bits(x) != math.Float32bits(f.form.Widen(want(i))) {
+						t.Fatalf("%s, %s: %#x is widened to %v", name, what, want(i), x)
+					}
+				}
+			}
+			f.form.NearestRow(words, row)
+			check("nearest", func(i int) uint16 { return f.form.Nearest(row[i]) })
+			f.form.ByChanceRow(words, row, func(i int) uint64 { return random[i] })
+			check("by chance", func(i int) uint16 { return f.form.ByChance(row[i], uint32(random[i/2]>>(i%2*32))) })
 		}
 	}
 }
