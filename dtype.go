@@ -13,7 +13,7 @@ import (
 //
 //	bytes a row of width n    weights            state and last step
 //	Float32                   4n                 4 a number
-//	Float16, BFloat16         2n, made even      4 a number
+//	Float16, BFloat16         2n, 2 more if odd  4 a number
 //
 // and then padding, to whole lines of 64 bytes from 64 on, else to a power of two.
 // A row of 64 numbers without state takes 128 bytes in place of 256; with
@@ -42,7 +42,7 @@ import (
 // Rows read are as stored, each a number of the type; those of an exact optimizer
 // are caught up from there in float32, and rounded only when they are written.
 // MaxNorm is kept before rounding, which may carry a norm over it by as much as
-// one part in 2^8 (BFloat16) or 2^11 (Float16).
+// one part in 2^7 (BFloat16) or 2^10 (Float16).
 //
 // Float16 has no number beyond 65504. Upsert refuses such values, and a warm start
 // from a file with them is refused; where training, Accumulate or an initializer

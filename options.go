@@ -25,7 +25,8 @@ type TableOptions struct {
 	// static table takes any integers. Default: tensor.Int64.
 	KeyType tensor.KeyType
 	// DType is the type that the weights of rows are stored in. Computations are
-	// in float32. Default: Float32.
+	// in float32. Rows in Stores, and under a Constraint of the whole matrix, are
+	// Float32. Default: Float32.
 	DType DType
 	// Initializer gives a row its first values. A static table takes an
 	// [initializer.Matrix] too. Default: RandomUniform(-0.05, 0.05), as Keras.

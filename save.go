@@ -96,10 +96,10 @@ func (c *core) fill(b *format.Block, keys *keyBatch, rows []uint32) {
 }
 
 // Load replaces everything that the table holds by what a table file holds. The
-// file must be of a table of the same key type, width, seed, optimiser state and
-// policy, else ErrMismatch; but where the table has a policy and the file no
-// scores, as before the table had one, each row counts as used once, at the
-// file's step. See [Store.WarmStart] for rows of other tables. After an error,
+// file must be of a table of the same key type, width, type of weights, seed,
+// optimiser state and policy, else ErrMismatch; but where the table has a policy
+// and the file no scores, as before the table had one, each row counts as used
+// once, at the file's step. See [Store.WarmStart] for rows of other tables. After an error,
 // of a damaged file too, the table is as it was. A table over [Stores] takes a
 // file of any number of parts, or of a table in memory; it is read to its end,
 // into memory, before a row is written, and only an error of a store leaves some

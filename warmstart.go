@@ -42,7 +42,8 @@ type WarmStart struct {
 // has for them, under other names if need be. Tables must be of the same key
 // type and width, of as many rows if they are static, and with state of the same
 // slots and policy, else ErrMismatch; seeds may differ, since keys that come
-// later start as the table here says. Rows are cut to the bound of MaxNorm. A
+// later start as the table here says, and types of weights, which are rounded to
+// the nearest; what float16 has no room for is ErrNotFinite. Rows are cut to the bound of MaxNorm. A
 // table that the checkpoint lacks is an error. After an error every table is as
 // it was.
 func (s *Store) WarmStart(ctx context.Context, w WarmStart, tables ...*Table) error {
