@@ -324,7 +324,12 @@ func (r *reader) initializer(key string) initializer.Initializer {
 		return nil
 	}
 	args := maps.Clone(c)
-	maps.DeleteFunc(args, func(k string, v any) bool { return isNeutral(k, v) || k == "dtype" && v == "float32" })
+	maps.DeleteFunc(args, func(k string, v any) bool {
+		if _, object := v.(map[string]any); k == "seed" && !object { // an object is Keras' SeedGenerator
+			return false
+		}
+		return isNeutral(k, v) || k == "dtype" && v == "float32"
+	})
 	i, err := initializer.FromConfig(initializer.Config{ClassName: class, Config: args})
 	if err != nil {
 		r.bad(key, "an initializer", err)

@@ -121,6 +121,28 @@ func TestKerasConfig(t *testing.T) {
 	}
 }
 
+// TestSeedsOfInitializers: a layer made from a config draws the rows of the one
+// that wrote it, and so does a copy, whose new keys have yet to be drawn.
+func TestSeedsOfInitializers(t *testing.T) {
+	l := newDynamic(t, 4, layer.DynamicOptions{Options: layer.Options{Name: "rows"}, Initializer: initializer.RandomNormal{Stddev: 1, Seed: 7}})
+	x := ids(t, []int{2}, 3, -5)
+	want := run(t, l, x).Values[0].Floats.Data()
+	object := must[layer.Config](t)(layer.Own.Encode(l))
+	for _, again := range []layer.Layer{must[layer.Layer](t)(layer.Decode(object)), clone(t, l)} {
+		if got := run(t, again, x).Values[0].Floats.Data(); !slices.Equal(got, want) {
+			t.Errorf("rows %v, want %v", got, want)
+		}
+	}
+	const keras = `{"units": 1, "kernel_initializer": {"class_name": "HeNormal", "config": {"seed": {"class_name": "SeedGenerator", "config": {"seed": 1}}}}}`
+	var c layer.Config
+	if err := json.Unmarshal([]byte(keras), &c); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := layer.FromConfig("Dense", c); err != nil {
+		t.Errorf("a generator of seeds says nothing here: %v", err)
+	}
+}
+
 // inner is a config of one key within a config.
 func inner(class, key string, value any) map[string]any {
 	return map[string]any{"class_name": class, "config": map[string]any{key: value}}
