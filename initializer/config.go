@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rowan-embeddings/rowan/internal/exactjson"
 	"github.com/rowan-embeddings/rowan/internal/suggest"
 )
 
@@ -121,11 +122,11 @@ func ToConfig(i Initializer) (Config, error) {
 	if err != nil {
 		return Config{}, configError("%s: %v", i.Name(), err)
 	}
-	c := Config{ClassName: i.Name()}
-	if err := json.Unmarshal(text, &c.Config); err != nil {
+	args, err := exactjson.Object(text) // seeds have 64 bits
+	if err != nil {
 		return Config{}, configError("%s: %v", i.Name(), err)
 	}
-	return c, nil
+	return Config{i.Name(), args}, nil
 }
 
 // FromConfig makes the initializer that c describes, and checks its arguments.

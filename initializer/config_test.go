@@ -71,6 +71,18 @@ func TestConfigComesBack(t *testing.T) {
 	}
 }
 
+// TestSeedsOf64Bits: a config has all bits of a seed, which a float64 has not.
+func TestSeedsOf64Bits(t *testing.T) {
+	i := initializer.RandomNormal{Stddev: 1, Seed: 1<<60 + 1}
+	c, err := initializer.ToConfig(i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := initializer.FromConfig(c); err != nil || got != i {
+		t.Errorf("%v: %#v, %v, want %#v", c, got, err, i)
+	}
+}
+
 // TestKerasConfigs reads what Keras 3 writes.
 func TestKerasConfigs(t *testing.T) {
 	tests := []struct {

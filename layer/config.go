@@ -8,12 +8,23 @@ import (
 	"strings"
 
 	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/internal/exactjson"
 	"github.com/rowan-embeddings/rowan/internal/suggest"
 )
 
 // Config is the arguments of a layer under Keras' names: numbers, strings,
 // booleans, slices and maps, so that it can be written as JSON and read back.
 type Config map[string]any
+
+// UnmarshalJSON reads an object. Numbers are float64, but integers beyond 53
+// bits, which a float64 may not hold, are int64, or uint64: ids are such.
+func (c *Config) UnmarshalJSON(text []byte) error {
+	m, err := exactjson.Object(text)
+	if err == nil {
+		*c = m
+	}
+	return err
+}
 
 // Configurer is a layer that can say what it was made with. An argument that
 // cannot be written is in its config as an error, which [ToConfig] returns.
@@ -238,7 +249,8 @@ func (r *reader) asInt(key string, v any) int {
 }
 
 // id reads an id of 64 bits, which a float64 may not hold: of JSON that has
-// been read into float64 only ids up to 2^53 are taken.
+// been read into float64, and not by [Config.UnmarshalJSON], only ids up to
+// 2^53 are taken.
 func (r *reader) id(key string) *int64 {
 	v, ok := r.get(key)
 	if !ok {

@@ -79,8 +79,9 @@ func (d Dialect) Encode(l Layer) (Config, error) {
 	return d.wrap("keras.layers", class, c), nil
 }
 
-// plain turns a config into what JSON reads back: maps, lists, float64. A
-// config is read by key, so that none may hold Go's own types.
+// plain turns a config into what JSON reads back: maps, lists, numbers as
+// [Config.UnmarshalJSON] has them. A config is read by key, so that none may
+// hold Go's own types.
 func plain(c Config) (Config, error) {
 	text, err := json.Marshal(c)
 	if err != nil {

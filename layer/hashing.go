@@ -176,8 +176,6 @@ func (r *reader) salt() []uint64 {
 	switch s := v.(type) {
 	case []uint64:
 		return slices.Clone(s)
-	case uint64:
-		return []uint64{s}
 	case []any:
 		list = s
 	default:
@@ -185,7 +183,11 @@ func (r *reader) salt() []uint64 {
 	}
 	var salt []uint64
 	for _, x := range list {
-		salt = append(salt, uint64(r.asID("salt", x)))
+		n, ok := x.(uint64)
+		if !ok {
+			n = uint64(r.asID("salt", x))
+		}
+		salt = append(salt, n)
 	}
 	return salt
 }
