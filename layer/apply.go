@@ -97,20 +97,40 @@ func (b *Base) accepts(in []*Tensor) error {
 
 // checkSpec checks inputs against what the layer accepts.
 func (b *Base) checkSpec(in []*Tensor) error {
-	if err := b.checkCount(len(in)); err != nil {
-		return err
-	}
-	for i, s := range b.spec {
-		if err := s.check(in[i].shape, in[i].DType()); err != nil {
-			return fmt.Errorf("%w: input %d of layer %q is incompatible with the layer: %w", ErrShape, i, b.Name(), err)
-		}
-	}
-	return nil
+	return b.checkInputs(len(in), func(i int) (Shape, DType) { return in[i].shape, in[i].DType() })
 }
 
 // checkIDs is checkSpec for data.
 func (b *Base) checkIDs(ids tensor.IDs) error {
-	return b.checkSpec([]*Tensor{{shape: Shape(ids.Shape()), ids: true, keyType: ids.KeyType()}})
+	return b.checkInputs(1, func(int) (Shape, DType) { return ids.Shape(), DType(ids.KeyType().String()) })
+}
+
+// checkNodes is checkSpec for what a layer gives a sublayer, but for types: what
+// is fed may not have been cast yet. free is the size that stands for a free
+// dimension, 0 if none does.
+func (b *Base) checkNodes(in []*graph.Node, free int) error {
+	return b.checkInputs(len(in), func(i int) (Shape, DType) {
+		s := Shape(slices.Clone(in[i].Shape().Dimensions))
+		for d, n := range s {
+			if free > 0 && n%free == 0 { // or made of free ones, as by Flatten
+				s[d] = -1
+			}
+		}
+		return s, b.spec[i].DType
+	})
+}
+
+// checkInputs checks the shapes and types of n inputs.
+func (b *Base) checkInputs(n int, input func(i int) (Shape, DType)) error {
+	if err := b.checkCount(n); err != nil {
+		return err
+	}
+	for i, s := range b.spec {
+		if err := s.check(input(i)); err != nil {
+			return fmt.Errorf("%w: input %d of layer %q is incompatible with the layer: %w", ErrShape, i, b.Name(), err)
+		}
+	}
+	return nil
 }
 
 // checkCount checks how many inputs the layer is called on.

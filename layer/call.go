@@ -23,6 +23,7 @@ type Call struct {
 	vars     []*Variable
 	index    map[*Variable]int
 	constant bool         // weights are constants of the graph: it is run once
+	free     int          // the size of free dimensions in a trace of shapes, else 0
 	dtype    dtypes.DType // of weights: what the layer being called computes in
 	layer    Layer        // the layer being called
 	masks    []*graph.Node
@@ -250,8 +251,12 @@ func (c *Call) addUpdate(u *UpdateTerm, value *graph.Node) {
 	c.AddUpdate(u.variable, value)
 }
 
-// Apply calls a sublayer, without masks.
+// Apply calls a sublayer, without masks. Inputs that its InputSpec does not
+// accept are ErrShape.
 func (c *Call) Apply(l GraphLayer, in ...*graph.Node) []*graph.Node {
+	if err := l.core().checkNodes(in, c.free); err != nil {
+		panic(err)
+	}
 	out, _ := c.apply(l, in, make([]*graph.Node, len(in)))
 	return out
 }

@@ -78,6 +78,36 @@ func (b *block) Call(c *layer.Call, in ...*graph.Node) []*graph.Node {
 	return []*graph.Node{graph.Sub(y, graph.ExpandLeftToRank(c.Var(b.mean), 2))}
 }
 
+// TestSublayersCheckTheirInputs as they do when they are called by themselves.
+func TestSublayersCheckTheirInputs(t *testing.T) {
+	b := newBlock(t)
+	run(t, b, floats(t, 3, 4))
+	const says = `input 0 of layer "block/dense" is incompatible with the layer: expected axis -1 of input shape to have value 4, but received input with shape (3, 6)`
+	if _, err := b.Run(t.Context(), layer.Args{}, floats(t, 3, 6)); !errors.Is(err, layer.ErrShape) || !strings.Contains(err.Error(), says) {
+		t.Errorf("%v, want an error that says %q", err, says)
+	}
+	if _, err := b.Apply(input(t, layer.NewScope(1), 6)); !errors.Is(err, layer.ErrShape) {
+		t.Errorf("symbolic: %v, want %v", err, layer.ErrShape)
+	}
+	// What a free dimension is traced with is no shape that arrived.
+	outer := &nest{inner: newPicky(layer.InputSpec{Axes: map[int]int{1: 3}})}
+	outer.Init(outer, layer.Options{})
+	outer.AddLayer(outer.inner)
+	if _, err := outer.Apply(input(t, layer.NewScope(1), -1)); err != nil {
+		t.Errorf("free: %v", err)
+	}
+}
+
+// nest passes its input to a layer inside it.
+type nest struct {
+	layer.Base
+	inner *picky
+}
+
+func (n *nest) Build(in ...layer.Shape) error { return n.BuildLayer(n.inner, in...) }
+
+func (n *nest) Call(c *layer.Call, in ...*graph.Node) []*graph.Node { return c.Apply(n.inner, in...) }
+
 func TestSublayersAndUpdates(t *testing.T) {
 	b := newBlock(t)
 	x := floats(t, 3, 4)

@@ -89,6 +89,7 @@ func traceOnce(l GraphLayer, in []*Tensor, free int, training bool, look func(c 
 				}
 			}
 			c := NewCall(t, vars, training)
+			c.free = free
 			out, outMask := c.apply(l, nodes, masks)
 			r := look(c, out, outMask)
 			r.Outputs = castAll(out, dtypes.Float32)
