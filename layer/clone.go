@@ -13,11 +13,12 @@ import (
 
 // Clone returns a deep copy of the layer: Keras' deepcopy. It has the name, the
 // config and the weights, tables with their rows and the optimizer's state among
-// them, what a vocabulary has learned, and is frozen where the layer is. Calls stay behind, and so does what was
-// added to the layer from outside, which refers to them and to the weights that
-// are copied. To share a table instead, use [TableLookup]. Rows on devices are
-// copied to memory, or where the config keeps the devices to others in memory; a
-// copy whose rows a driver would put where the layer's are is ErrUnsupported.
+// them, what a vocabulary has learned, and is frozen where the layer is. Calls
+// stay behind, and so does what was added to the layer from outside, which
+// refers to them and to the weights that are copied. To share a table instead,
+// use [TableLookup]. Rows on devices are copied to memory, or where the config
+// keeps the devices to others in memory; a copy whose rows a driver would put
+// where the layer's are is ErrUnsupported.
 //
 // The layer is made again from its config, so it needs one, else ErrConfig;
 // custom has the constructors of classes that this package does not have.

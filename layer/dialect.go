@@ -132,7 +132,7 @@ var keras = map[string]foreign{
 	"Minimum":                {first: Keras2},
 	"BatchNormalization":     {first: TF1},
 	"LayerNormalization":     {first: Keras2},
-	"GlobalAveragePooling1D": {first: TF1, ours: map[string]any{}, since: map[string]Dialect{"keepdims": Keras2}},
+	"GlobalAveragePooling1D": {first: TF1, since: map[string]Dialect{"keepdims": Keras2}},
 	"GlobalMaxPooling1D":     {first: TF1, since: map[string]Dialect{"keepdims": Keras2}},
 	"Hashing":                {first: Keras2},
 	"IntegerLookup":          {first: Keras2},
