@@ -18,7 +18,8 @@ import (
 // refers to them and to the weights that are copied. To share a table instead,
 // use [TableLookup]. Rows on devices are copied to memory, or where the config
 // keeps the devices to others in memory; a copy whose rows a driver would put
-// where the layer's are is ErrUnsupported.
+// where the layer's are is ErrUnsupported, and a quantized layer, whose rows are
+// not those of its config, rowan.ErrReadOnly.
 //
 // The layer is made again from its config, so it needs one, else ErrConfig;
 // custom has the constructors of classes that this package does not have.
@@ -144,5 +145,9 @@ func copyTable(ctx context.Context, into, from *rowan.Table) error {
 	if err == nil {
 		_, err = io.Copy(io.Discard, r) // so that the writer gets to its end
 	}
-	return errors.Join(err, r.CloseWithError(err), <-saved)
+	err = errors.Join(err, r.CloseWithError(err))
+	if failed := <-saved; failed != nil {
+		return failed // each side has the other's error
+	}
+	return err
 }

@@ -159,4 +159,12 @@ func TestCloneRefuses(t *testing.T) {
 	if _, err := e.Clone(t.Context()); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("of a closed table: %v", err)
 	}
+	q := newEmbedding(t, 9, 2, layer.EmbeddingOptions{})
+	run(t, q, ids(t, []int{1}, 1))
+	if err := q.Quantize(t.Context(), rowan.Int8); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := q.Clone(t.Context()); !errors.Is(err, rowan.ErrReadOnly) || strings.Count(err.Error(), "quantized copy") != 1 {
+		t.Errorf("of a quantized table: %v, want to be told so, once", err)
+	}
 }
