@@ -165,6 +165,35 @@ func TestAveragesStartWithTheRow(t *testing.T) {
 	}
 }
 
+// TestAveragesOverStores: so it is where rows are in stores, which take what is
+// accumulated by themselves, and are written anew for another optimizer.
+func TestAveragesOverStores(t *testing.T) {
+	o := rowan.TableOptions{Width: 2, Optimizer: &optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(1), EMA: optim.NewEMA()}}
+	o.Stores = &rowan.Stores{Open: rowan.OpenMemory, URLs: []string{"memory:", "memory:"}}
+	table, ids := newTable(t, o), dense(t, []int64{1, 2, 3})
+	want := []float32{1, 2, 3, 4, 5, 6}
+	check := func(after string) {
+		t.Helper()
+		got, _, err := table.LookupSlot(ctx, optim.AverageSlot, ids)
+		if err != nil || !slices.Equal(got.Data(), want) {
+			t.Errorf("after %s: averages %v, %v, want %v", after, got.Data(), err, want)
+		}
+	}
+	if err := table.Accumulate(ctx, ids, values(t, want, 3, 2), make([]bool, 3)); err != nil {
+		t.Fatal(err)
+	}
+	check("Accumulate of new rows")
+	if err := table.Accumulate(ctx, ids, values(t, want, 3, 2), []bool{true, true, true}); err != nil {
+		t.Fatal(err)
+	}
+	check("Accumulate of differences")
+	if err := table.SetOptimizer(&optim.Optimizer{Updater: optim.NewAdam(), EMA: optim.NewEMA()}); err != nil {
+		t.Fatal(err)
+	}
+	want = []float32{2, 4, 6, 8, 10, 12}
+	check("SetOptimizer")
+}
+
 // TestAveragesAreASlot: averages are read by the slot's name, of keys that the
 // table does not hold as their first values.
 func TestAveragesAreASlot(t *testing.T) {

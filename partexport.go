@@ -483,8 +483,8 @@ func (t *Table) moveStored(ctx context.Context, stores []RowStore, to *core) err
 		out.keys = rows.keys
 		out.rows = out.rows[:0]
 		for i := range n {
-			t.begin(l, row, now)
 			copy(row[:t.opt.Width], u.data[i*from.layout.stride:])
+			t.begin(l, row, now)
 			out.rows = l.pack(out.rows, row)
 		}
 		if err := t.upsertStored(ctx, stores, &out); err != nil {

@@ -215,12 +215,16 @@ func (t *Table) accumulateParts(ctx context.Context, ids tensor.IDs, values []fl
 	err = t.write(ctx, &k, func(ctx context.Context, s RowStore, ids tensor.IDs, at []uint32) error {
 		rows, there := make([]float32, 0, len(at)*l.stored()), make([]bool, 0, len(at))
 		for _, i := range at {
+			from := len(rows)
 			rest := same
 			if !exists[i] {
 				rest = fresh
 			}
 			rows = append(rows, values[int(i)*width:][:width]...)
 			rows = append(rows, rest[width:l.stored()]...)
+			if !exists[i] {
+				l.follow(rows[from:])
+			}
 			there = append(there, exists[i])
 		}
 		return s.Accumulate(ctx, ids, rows, there)
