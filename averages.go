@@ -30,6 +30,7 @@ func (t *Table) UseAverages(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("%w: table %q keeps no averages of its weights: set EMA of its optimizer", ErrOptions, t.opt.Name)
 	}
+	t.forgetPenalties()
 	now := t.step.Load()
 	return t.each(c, func(_ *keyBatch, _ int, r uint32) error {
 		o, width := c.open(r), t.opt.Width

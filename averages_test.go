@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -192,6 +193,23 @@ func TestAveragesOverStores(t *testing.T) {
 	}
 	want = []float32{2, 4, 6, 8, 10, 12}
 	check("SetOptimizer")
+}
+
+// TestAveragesArePenalized: the penalty is that of the averages once they are
+// the weights.
+func TestAveragesArePenalized(t *testing.T) {
+	o := &optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(1), EMA: &optim.EMA{Momentum: 0.5}}
+	table := newTable(t, rowan.TableOptions{Width: 1, Optimizer: o, Initializer: initializer.Zeros{}, Regularizer: rowan.Regularizer{L1: 1}})
+	table.SetStep(10)
+	step(t, table, dense(t, []int64{1}), rowan.None, ones) // to -1, of which the average is half
+	for _, want := range []float64{1, 0.5} {
+		if got, err := table.Penalty(ctx); err != nil || got != want {
+			t.Errorf("penalty %v, %v, want %v", got, err, want)
+		}
+		if err := table.UseAverages(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestAveragesAreASlot: averages are read by the slot's name, of keys that the
