@@ -15,7 +15,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -561,11 +563,17 @@ func TestChurnIsBounded(t *testing.T) {
 // TestEverythingAtOnce does all that a table can at once; the race detector and
 // the table's own locks must be content.
 func TestEverythingAtOnce(t *testing.T) {
+	averaged := &optim.Optimizer{Updater: optim.NewAdagrad(), Rate: optim.Constant(0.1), EMA: optim.NewEMA(), Exact: true}
 	for _, o := range []rowan.TableOptions{
 		{Width: 3, Optimizer: adam(true), Regularizer: rowan.Regularizer{L2: 0.01}, MaxNorm: 1},
 		{Width: 3, Optimizer: adam(true), Rows: 300, OutOfRange: rowan.OutOfRangeLast},
 		{Width: 3, Optimizer: sgd(0.1), KeyType: tensor.String},
 		{Width: 3, Optimizer: adam(true), Restrict: rowan.Restrict{Policy: rowan.TimestampPolicy{}, Keep: 100, Trigger: 150}},
+		{Width: 3, Optimizer: averaged, Regularizer: rowan.Regularizer{L1: 0.01}, Constraint: constraint.NonNeg{},
+			Restrict: rowan.Restrict{Policy: rowan.FrequencyPolicy{}, Keep: 150}},
+		{Width: 3, Optimizer: averaged, Rows: 300, Constraint: constraint.MaxNorm{Max: 1}},
+		{Width: 3, Optimizer: averaged, Regularizer: rowan.Regularizer{L1: 0.01}, Constraint: constraint.UnitNorm{Axis: 1},
+			Stores: &rowan.Stores{Open: rowan.OpenMemory, URLs: []string{"memory:", "memory:"}}},
 	} {
 		everythingAtOnce(t, o)
 	}
@@ -588,7 +596,11 @@ func everythingAtOnce(t *testing.T, o rowan.TableOptions) {
 	file := saved(t, table)
 	ops := []func(i int) error{
 		func(i int) error {
-			l, err := table.Lookup(ctx, at(i), rowan.LookupOptions{Combiner: rowan.Mean, Training: true})
+			how := rowan.LookupOptions{Combiner: []rowan.Combiner{rowan.Mean, rowan.Max}[i%2], Training: true}
+			if o.KeyType != tensor.String {
+				how.DefaultID = new(int64(7))
+			}
+			l, err := table.Lookup(ctx, at(i), how)
 			if err != nil {
 				return err
 			}
@@ -611,6 +623,22 @@ func everythingAtOnce(t *testing.T, o rowan.TableOptions) {
 			return table.Remove(ctx, at(i))
 		},
 		func(i int) error { return table.SetOptimizer(o.Optimizer) },
+		func(i int) error { return table.SetRate(optim.Constant(float32(i) / 100)) },
+		func(i int) error {
+			if err := table.UseAverages(ctx); !errors.Is(err, rowan.ErrOptions) {
+				return err
+			}
+			return nil
+		},
+		func(i int) error { _, err := table.Penalty(ctx); return err },
+		func(i int) error {
+			packed, err := table.Quantize(ctx, rowan.Int8)
+			if err != nil {
+				return err
+			}
+			_, err = packed.Lookup(ctx, at(i), rowan.LookupOptions{Combiner: rowan.Max})
+			return errors.Join(err, packed.Close())
+		},
 		func(i int) error { return table.Clear(ctx) },
 		func(i int) error { return table.Save(ctx, new(bytes.Buffer)) },
 		func(i int) error {
