@@ -112,8 +112,8 @@ func (l *Embedding) adaptWith(o LoRAOptions) error {
 		return err
 	}
 	v, err := l.AddTable("lora_embeddings_a", a, l.inputDim)
-	if err == nil {
-		err = l.table.SetOptimizer(nil) // frozen rows need no state beside them
+	if err == nil && l.table.Quantization() == 0 {
+		err = l.table.SetOptimizer(nil) // frozen rows need no state beside them; packed ones have none
 	}
 	if err != nil {
 		return errors.Join(err, a.Close())

@@ -84,3 +84,24 @@ func TestQuantizeUnderLoRA(t *testing.T) {
 		t.Errorf("merging into packed rows: %v", err)
 	}
 }
+
+// TestLoRAOverQuantized: the adaptation is put beside rows that are packed
+// already, too: what is called QLoRA.
+func TestLoRAOverQuantized(t *testing.T) {
+	l := newEmbedding(t, 4, 3, layer.EmbeddingOptions{})
+	x := ids(t, []int{4}, 0, 1, 2, 3)
+	run(t, l, x)
+	if err := l.Quantize(context.Background(), rowan.Int8); err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Clone(run(t, l, x).Values[0].Floats.Data())
+	if err := l.EnableLoRA(layer.LoRAOptions{Rank: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, l, x).Values[0].Floats.Data(); !slices.Equal(got, want) {
+		t.Errorf("rows read as %v, want the packed %v", got, want)
+	}
+	if vars := l.TrainableVariables(); len(vars) != 2 {
+		t.Errorf("%d weights are trained, want the two factors", len(vars))
+	}
+}
