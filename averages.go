@@ -10,9 +10,10 @@ import (
 // UseAverages puts the averages of the weights in the place of the weights, in
 // every row: what Keras' finalize_variable_values does. The table's optimizer
 // must have an EMA, else it is ErrOptions; rows of an exact one are caught up
-// first. A table over row stores (TableOptions.Stores) is ErrOptions too. The
-// averages stay, and so does the rest of the optimizer's state, so
-// that training may go on.
+// first. A table over row stores (TableOptions.Stores) is ErrOptions too. MaxNorm
+// and Constraint hold for what the rows become, which Keras leaves to the next
+// step: averages are of weights as they were before the constraint. The averages
+// stay, and so does the rest of the optimizer's state, so that training may go on.
 func (t *Table) UseAverages(ctx context.Context) error {
 	if err := t.checkContext(ctx); err != nil {
 		return err
@@ -32,14 +33,21 @@ func (t *Table) UseAverages(ctx context.Context) error {
 	}
 	t.forgetPenalties()
 	now := t.step.Load()
-	return t.each(c, func(_ *keyBatch, _ int, r uint32) error {
+	err := t.each(c, func(_ *keyBatch, _ int, r uint32) error {
 		o, width := c.open(r), t.opt.Width
 		t.bringOne(c, o.row, now)
 		copy(o.row[:width], o.row[at:at+width])
 		t.clipNorm(o.row[:width])
+		if t.byRow {
+			t.constrainRow(o.row[:width])
+		}
 		o.shut(rounding{})
 		return nil
 	})
+	if err == nil && t.whole {
+		t.constrainWhole(c)
+	}
+	return err
 }
 
 // average returns where the average of the weights lies in a row.

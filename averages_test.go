@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
@@ -208,6 +209,24 @@ func TestAveragesArePenalized(t *testing.T) {
 		}
 		if err := table.UseAverages(ctx); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestAveragesAreConstrained: averages of weights from before the constraint do
+// not bring weights that it forbids, a row's or the matrix's.
+func TestAveragesAreConstrained(t *testing.T) {
+	o := &optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(1), EMA: &optim.EMA{Momentum: 0}}
+	for _, c := range []constraint.Constraint{constraint.NonNeg{}, constraint.MaxNorm{Max: 0}} {
+		table := newTable(t, rowan.TableOptions{Width: 2, Rows: 3, Optimizer: o, Initializer: initializer.Zeros{}, Constraint: c})
+		update(t, table, []int64{0, 2}, []float32{1, 2, 3, 4}) // averages of -1, -2, -3, -4
+		if err := table.UseAverages(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range numbersOf(t, table) {
+			if w != 0 {
+				t.Errorf("%s: a weight is %v, want 0", c.Class(), w)
+			}
 		}
 	}
 }

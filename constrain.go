@@ -81,8 +81,13 @@ func (t *Table) constrainAll(now int64) error {
 			t.bringOne(c, c.row(uint32(r)), now)
 		}
 	}
+	t.constrainWhole(c)
+	return nil
+}
+
+// constrainWhole applies it to the rows as they are. All stripes are locked.
+func (t *Table) constrainWhole(c *core) {
 	t.opt.Constraint.Apply(constraint.Array{
 		Data: c.slab.Data(), Shape: []int{t.opt.Rows, t.opt.Width}, Stride: c.layout.stride,
 	})
-	return nil
 }

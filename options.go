@@ -47,8 +47,9 @@ type TableOptions struct {
 	MaxNorm float32
 	// Constraint is applied after each update: to the rows that it touched, each
 	// by itself ([constraint.ByRow]). One that needs the whole matrix takes a
-	// static table, and is applied to all of it. Values that are set otherwise,
-	// first values too, stay as they are until then. Default: none. See constrain.go.
+	// static table, and is applied to all of it. UseAverages applies it too.
+	// Values that are set otherwise, first values too, stay as they are until
+	// then. Default: none. See constrain.go.
 	Constraint constraint.Constraint
 	// Missing says what a dynamic table reads for a key it does not hold, in
 	// lookups that do not train. Default: MissingInitial.
