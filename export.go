@@ -166,10 +166,7 @@ func (t *Table) sortKeys(c *core) *keyBatch {
 		slices.Sort(k.strs)
 		return k
 	}
-	var sign uint64
-	if t.opt.KeyType != tensor.Uint64 {
-		sign = 1 << 63
-	}
+	sign := t.signBit()
 	for i := range k.ints {
 		k.ints[i] ^= sign
 	}
