@@ -12,7 +12,8 @@ import (
 // step: Keras' L1·Σ|w| + L2·Σw², and a function of each row. It is paid by a row
 // when it is touched, for all the steps since it was last updated. A row that is
 // never touched again pays nothing, so the cost is that of the touched rows. A
-// row that Upsert or Accumulate writes, or SetOptimizer, owes nothing from before.
+// row that Upsert or Accumulate writes, or SetOptimizer or UseAverages, owes
+// nothing from before.
 type Regularizer struct {
 	L1, L2 float32
 	// Row is one more penalty, of each row. Default: none.

@@ -95,7 +95,7 @@ func (q Quantization) unpack(dst, packed []float32) {
 // ever widened as a whole. See [Quantization] for its size; Stats has it.
 //
 // The copy answers lookups and exports as the table does, keys that it does not
-// hold among them. Keys can be removed; writing, training, saving and loading are
+// hold among them; what packing rounds may carry a row over MaxNorm. Keys can be removed; writing, training, saving and loading are
 // ErrReadOnly: keep the table itself to go on with. Close it as any table.
 func (t *Table) Quantize(ctx context.Context, q Quantization) (*Table, error) {
 	if q != Int8 && q != Int4 {

@@ -85,9 +85,10 @@ type Restrict struct {
 	// out among many steps. Default: Keep.
 	Trigger int
 	// Evicted is told of every eviction that took rows, on call and automatic,
-	// after they have gone and by the goroutine whose call it was. It may use
-	// the table; to write in it may evict, and call it, again. Default: none;
-	// Stats counts in any case.
+	// after they have gone and before the call returns; those of a Collection,
+	// which updates its tables at once, by several goroutines. It may use the
+	// table; to write in it may evict, and call it, again. Default: none; Stats
+	// counts in any case.
 	Evicted func(Eviction)
 }
 

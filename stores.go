@@ -26,9 +26,9 @@ import (
 //
 // Which part a key belongs to is settled by the order of the parts, their
 // number and the partitioner: all tables over the same stores must agree on
-// them, and on Name, Seed, Initializer and Optimizer. The step is each table's
-// own: a program that goes on with rows which are there says by SetStep, or by
-// loading a checkpoint, at which.
+// them, and on Name, Seed, Initializer, MaxNorm, Optimizer and Regularizer. The
+// step is each table's own: a program that goes on with rows which are there
+// says by SetStep, or by loading a checkpoint, at which.
 type Stores struct {
 	// Parts are the stores, opened by the caller, who closes them when no table
 	// uses them any more. Their rows are TableOptions.StoreWidth numbers.
@@ -52,6 +52,9 @@ type Stores struct {
 	// is what one worker would have done with all the gradients; of state that
 	// decays (momentum, Adam's, RMSprop's) it is so as long as the number of
 	// workers that write one row at the same time is small beside 1/(1-decay).
+	// The sum of what several workers wrote may go beyond MaxNorm and Constraint,
+	// which each kept for itself: MaxNorm is kept again when the row is read,
+	// Constraint at the next update.
 	// Rows must not need their last step: an exact optimizer or a regularizer is
 	// ErrOptions. Default: rows are written whole, and the last worker wins, as
 	// it always does with Upsert and Load.
