@@ -19,8 +19,8 @@ type Optimizer struct {
 	// dense weights, and the rows that a step touches. Default 0: none. (The name
 	// "adamw" comes with Keras' 0.004.)
 	WeightDecay float64
-	// EMA averages the weights over the steps, beside the rows. Default nil: it
-	// does not.
+	// EMA averages the weights over the steps, beside the rows, in a slot whose
+	// name the rule must not use. Default nil: it does not.
 	EMA *EMA
 	// AccumulationSteps makes one update of the gradients of that many batches, 2
 	// or more, as Keras' gradient_accumulation_steps: of their mean, which is what
@@ -132,6 +132,9 @@ func (o *Optimizer) Validate() error {
 	if full.EMA != nil {
 		if err := full.EMA.Validate(); err != nil {
 			return err
+		}
+		if slices.ContainsFunc(full.Updater.Slots(), func(s Slot) bool { return s.Name == AverageSlot }) {
+			return configError("rule %s keeps a slot %q of its own, which would be taken for that of EMA: give it another name, or leave EMA out", full.Updater.Name(), AverageSlot)
 		}
 	}
 	if n := full.AccumulationSteps; n < 0 || n == 1 {

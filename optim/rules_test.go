@@ -276,6 +276,7 @@ func TestValidate(t *testing.T) {
 		{optim.Optimizer{Clip: optim.Clip{Norm: -1}}, "clipnorm must be a number of 0 or more. Received: clipnorm=-1"},
 		{optim.Optimizer{Clip: optim.Clip{Value: 1, GlobalNorm: 2}}, "only one of clipvalue, clipnorm and global_clipnorm can be set. Received: clipvalue=1, clipnorm=0, global_clipnorm=2"},
 		{optim.Optimizer{Updater: foreign{}}, "a learning rate is needed: rule Foreign has no default"},
+		{optim.Optimizer{Updater: averaging{}, Rate: optim.Constant(1), EMA: optim.NewEMA()}, `rule Foreign keeps a slot "average" of its own`},
 	}
 	for _, test := range tests {
 		checkError(t, test.o.Validate(), test.message)
@@ -291,6 +292,11 @@ func TestValidate(t *testing.T) {
 type foreign struct{ optim.Updater }
 
 func (foreign) Name() string { return "Foreign" }
+
+// averaging is one that keeps averages by itself.
+type averaging struct{ foreign }
+
+func (averaging) Slots() []optim.Slot { return []optim.Slot{{Name: optim.AverageSlot}} }
 
 // checkError checks that err wraps ErrConfig and contains message.
 func checkError(t *testing.T, err error, message string) {
