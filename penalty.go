@@ -35,7 +35,7 @@ func (r Regularizer) add(grad, weights []float32, steps int64, scratch []float32
 	if r.none() || steps <= 0 {
 		return
 	}
-	l1, l2 := r.L1*float32(steps), 2*r.L2*float32(steps)
+	l1, l2 := float32(r.L1*float32(steps)), float32(2*r.L2*float32(steps))
 	for i, w := range weights {
 		g := float32(l2 * w)
 		switch {
@@ -197,4 +197,4 @@ func (f fixed) minus(g fixed) fixed {
 	return fixed{high, low}
 }
 
-func (f fixed) float() float64 { return float64(int64(f.high)) + float64(f.low)*0x1p-64 }
+func (f fixed) float() float64 { return float64(int64(f.high)) + float64(float64(f.low)*0x1p-64) }

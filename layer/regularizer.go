@@ -60,7 +60,7 @@ func (r L1L2) value(x []float32) float32 {
 		l1 += max(float64(v), -float64(v))
 		l2 += float64(float64(v) * float64(v))
 	}
-	return float32(float64(r.L1)*l1 + float64(r.L2)*l2)
+	return float32(float64(float64(r.L1)*l1) + float64(float64(r.L2)*l2))
 }
 
 // check implements what checkRegularizer asks.

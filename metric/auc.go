@@ -125,7 +125,7 @@ func (a *area) group(negative, positive float64) {
 	a.positive += positive
 }
 
-func (a *area) value() float64 { return (a.won + a.tied/2) / (a.below * a.positive) }
+func (a *area) value() float64 { return (a.won + float64(a.tied/2)) / (a.below * a.positive) }
 
 func (m *AUC) area() *area {
 	a := &area{}

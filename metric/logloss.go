@@ -57,7 +57,7 @@ func checkSmoothing(name string, s float64) error {
 
 // smooth pulls a label towards one over the number of classes.
 func smooth(y float32, by float64, classes int) float64 {
-	return float64(float64(y)*(1-by)) + by/float64(classes)
+	return float64(float64(y)*(1-by)) + float64(by/float64(classes))
 }
 
 func lossOfProbability(p, y float64) float64 {

@@ -265,7 +265,7 @@ func (s *ftrlStep) shrinkBy(w, acc, z []float32, gap int64) {
 			continue
 		}
 		edge := min(max(z[j], -s.l1), s.l1)
-		beyond := float64(z[j]-edge) * portable.Pow(kept, float64(gap-1))
+		beyond := float64(float64(z[j]-edge) * portable.Pow(kept, float64(gap-1)))
 		z[j] = float32(float64(edge) + beyond)
 		w[j] = float32(-beyond / q)
 	}
