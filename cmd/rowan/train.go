@@ -66,7 +66,7 @@ func (t *train) run(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := positive(c, "epochs", "seeds"); err != nil {
+	if err := positive(c, "epochs"); err != nil {
 		return err
 	}
 	if t.config, t.source, err = readConfig(args[0]); err != nil {
