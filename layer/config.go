@@ -135,18 +135,7 @@ func (b *Base) BaseConfig() Config {
 // batchShape is the shape of an example with the batch before it, as Keras
 // writes it: null for what is not known.
 func batchShape(example Shape) []any {
-	return append([]any{nil}, dimensions(example)...)
-}
-
-// dimensions is a shape as Keras writes it: null for what is not known.
-func dimensions(s Shape) []any {
-	list := make([]any, len(s))
-	for i, d := range s {
-		if d >= 0 {
-			list[i] = d
-		}
-	}
-	return list
+	return append([]any{nil}, example.Dimensions()...)
 }
 
 func (c Config) with(more Config) Config {

@@ -82,7 +82,7 @@ func (l *Dropout) drawn(dims []int) []int {
 func (l *Dropout) Config() Config {
 	c := l.BaseConfig().with(Config{"rate": l.rate})
 	if l.noise != nil {
-		c["noise_shape"] = dimensions(l.noise)
+		c["noise_shape"] = l.noise.Dimensions()
 	}
 	return c
 }

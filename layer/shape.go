@@ -31,6 +31,17 @@ func (s Shape) String() string {
 	return b.String()
 }
 
+// Dimensions returns the shape as configs have it: null for what is not known.
+func (s Shape) Dimensions() []any {
+	list := make([]any, len(s))
+	for i, d := range s {
+		if d >= 0 {
+			list[i] = d
+		}
+	}
+	return list
+}
+
 // Equal reports whether the shapes are the same, free dimensions included.
 func (s Shape) Equal(o Shape) bool { return slices.Equal(s, o) }
 

@@ -142,7 +142,7 @@ func (w *configWriter) call(n *layer.Node) any {
 	var in []any
 	for _, t := range n.In {
 		in = append(in, layer.Config{"class_name": "__keras_tensor__", "config": layer.Config{
-			"shape": dimensions(t.Shape()), "dtype": string(t.DType()), "keras_history": w.origin(t)}})
+			"shape": t.Shape().Dimensions(), "dtype": string(t.DType()), "keras_history": w.origin(t)}})
 	}
 	args := []any{in}
 	if len(in) == 1 {
@@ -162,19 +162,6 @@ func (w *configWriter) ends(ts []*layer.Tensor) []any {
 		all = append(all, w.origin(t))
 	}
 	return all
-}
-
-// dimensions is a shape with null for what is not known.
-func dimensions(s layer.Shape) []any {
-	var dims []any
-	for _, d := range s {
-		if d < 0 {
-			dims = append(dims, nil)
-		} else {
-			dims = append(dims, d)
-		}
-	}
-	return dims
 }
 
 // errModelConfig is a fault of a model's config.

@@ -58,14 +58,14 @@ func rankingConfig(t testing.TB) *model.Model {
 		return out
 	}
 	a, b := input("a"), input("b")
-	norm := call(layerOf(t)(layer.NewBatchNormalization(layer.BatchNormalizationOptions{Options: named("norm"), Axis: 1, Momentum: new(0.75), Epsilon: 0.5,
+	norm := call(must[layer.Layer](t)(layer.NewBatchNormalization(layer.BatchNormalizationOptions{Options: named("norm"), Axis: 1, Momentum: new(0.75), Epsilon: 0.5,
 		NoCenter: true, Gamma: layer.WeightOptions{Regularizer: layer.L2(0.25)}})), a)
-	level := call(layerOf(t)(layer.NewLayerNormalization(layer.LayerNormalizationOptions{Options: named("level"), Axes: []int{1}, Epsilon: 0.25,
+	level := call(must[layer.Layer](t)(layer.NewLayerNormalization(layer.LayerNormalizationOptions{Options: named("level"), Axes: []int{1}, Epsilon: 0.25,
 		Beta: layer.WeightOptions{Initializer: initializer.Ones{}}})), b)
 	x := call(layer.NewMultiply(named("product")), norm, level)
 	x = call(layer.NewAverage(named("mean")), x, call(layer.NewSubtract(named("difference")), a, b))
 	x = call(layer.NewMaximum(named("largest")), x, call(layer.NewMinimum(named("smallest")), a, level))
-	score := call(layerOf(t)(layer.NewDense(1, layer.DenseOptions{Options: named("score"), Activation: "selu"})), x)
+	score := call(must[layer.Layer](t)(layer.NewDense(1, layer.DenseOptions{Options: named("score"), Activation: "selu"})), x)
 	m, err := model.New([]*layer.Tensor{a, b}, []*layer.Tensor{score})
 	if err != nil {
 		t.Fatal(err)
@@ -76,13 +76,13 @@ func rankingConfig(t testing.TB) *model.Model {
 func sequentialConfig(t testing.TB) *model.Model {
 	t.Helper()
 	m, err := model.NewSequential(
-		layerOf(t)(layer.NewEmbedding(100, 8, layer.EmbeddingOptions{MaskZero: true, InputLength: []int{10}, Regularizer: layer.L2(0.25),
+		must[layer.Layer](t)(layer.NewEmbedding(100, 8, layer.EmbeddingOptions{MaskZero: true, InputLength: []int{10}, Regularizer: layer.L2(0.25),
 			Initializer: initializer.TruncatedNormal{Stddev: 0.5}})),
 		layer.NewGlobalAveragePooling1D(false, layer.Options{}),
-		layerOf(t)(layer.NewDense(4, layer.DenseOptions{Activation: "relu",
+		must[layer.Layer](t)(layer.NewDense(4, layer.DenseOptions{Activation: "relu",
 			Kernel: layer.WeightOptions{Initializer: initializer.HeNormal{}, Constraint: layer.NonNeg{}}})),
-		layerOf(t)(layer.NewDropout(0.5, layer.DropoutOptions{})),
-		layerOf(t)(layer.NewDense(1, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{Regularizer: layer.L1L2{L1: 0.5, L2: 0.125}}})))
+		must[layer.Layer](t)(layer.NewDropout(0.5, layer.DropoutOptions{})),
+		must[layer.Layer](t)(layer.NewDense(1, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{Regularizer: layer.L1L2{L1: 0.5, L2: 0.125}}})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,29 +110,18 @@ func functionalConfig(t testing.TB) *model.Model {
 	named := func(name string) layer.Options { return layer.Options{Name: name} }
 	a, b := input(layer.InputOptions{Name: "a", IDs: true, Shape: layer.Shape{3}}), input(layer.InputOptions{Name: "b", IDs: true, Shape: layer.Shape{3}})
 	x := input(layer.InputOptions{Name: "x", Shape: layer.Shape{6}})
-	shared := layerOf(t)(layer.NewEmbedding(50, 2, layer.EmbeddingOptions{Options: named("shared")}))
+	shared := must[layer.Layer](t)(layer.NewEmbedding(50, 2, layer.EmbeddingOptions{Options: named("shared")}))
 	ea := call(layer.NewFlatten(named("flat")), call(shared, a))
-	eb := call(layerOf(t)(layer.NewReshape(layer.Shape{6}, named("shape"))), call(shared, b))
+	eb := call(must[layer.Layer](t)(layer.NewReshape(layer.Shape{6}, named("shape"))), call(shared, b))
 	both := call(layer.NewAdd(named("sum")), ea, eb)
-	all := call(layerOf(t)(layer.NewConcatenate(-1, named("all"))), both, x)
-	score := call(layerOf(t)(layer.NewDense(1, layer.DenseOptions{Options: named("score"), Activation: "sigmoid"})), all)
-	near := call(layerOf(t)(layer.NewDot([2]int{1, 1}, true, named("near"))), ea, call(layerOf(t)(layer.NewActivation("tanh", named("tanh"))), x))
+	all := call(must[layer.Layer](t)(layer.NewConcatenate(-1, named("all"))), both, x)
+	score := call(must[layer.Layer](t)(layer.NewDense(1, layer.DenseOptions{Options: named("score"), Activation: "sigmoid"})), all)
+	near := call(must[layer.Layer](t)(layer.NewDot([2]int{1, 1}, true, named("near"))), ea, call(must[layer.Layer](t)(layer.NewActivation("tanh", named("tanh"))), x))
 	m, err := model.New([]*layer.Tensor{a, b, x}, []*layer.Tensor{score, near})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
-}
-
-// layerOf ends the test on a layer's error.
-func layerOf(t testing.TB) func(layer.Layer, error) layer.Layer {
-	return func(l layer.Layer, err error) layer.Layer {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l
-	}
 }
 
 // TestConfigsOfKeras reads what real Keras wrote: the model is the one that is
@@ -248,7 +237,7 @@ func TestConfigsComeBack(t *testing.T) {
 
 // TestConfigRefusals are models that cannot be written, and texts that are none.
 func TestConfigRefusals(t *testing.T) {
-	pooled, err := model.NewSequential(layerOf(t)(layer.NewEmbedding(9, 2, layer.EmbeddingOptions{Combiner: rowan.Mean, InputLength: []int{3}})))
+	pooled, err := model.NewSequential(must[layer.Layer](t)(layer.NewEmbedding(9, 2, layer.EmbeddingOptions{Combiner: rowan.Mean, InputLength: []int{3}})))
 	if err != nil {
 		t.Fatal(err)
 	}
