@@ -12,7 +12,7 @@ import (
 // the calls made of it. Call Init before anything else.
 //
 // Connecting layers is for one goroutine at a time; Run may be called by any
-// number once the layer is built, as long as nobody trains it.
+// number, as long as nobody trains the layer: the first one builds it.
 type Base struct {
 	self     Layer
 	options  Options
@@ -31,6 +31,8 @@ type Base struct {
 	misuse   error // of AddLayer, which returns none; the first
 	nodes    []*Node
 	added    Additions
+
+	naming sync.Mutex // of scope, name and inner, until they are settled
 
 	mu    sync.Mutex
 	eager map[string]*eagerProgram // by eagerKey
@@ -84,8 +86,11 @@ func (b *Base) Name() string {
 	return b.name
 }
 
-// bind settles the scope and the name, once.
+// bind settles the scope and the name, once. The first runs of a layer may be
+// several at a time.
 func (b *Base) bind(s *Scope) {
+	b.naming.Lock()
+	defer b.naming.Unlock()
 	if b.scope == nil {
 		b.scope = s
 	}

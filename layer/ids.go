@@ -92,10 +92,7 @@ func (b *Base) runIDs(ctx context.Context, l IDLayer, a Args, in []Value) (*Outp
 	if len(in) != 1 || isNil(in[0].IDs) {
 		return nil, fmt.Errorf("%w: layer %q takes one batch of ids", ErrStage, b.Name())
 	}
-	if err := b.checkIDs(in[0].IDs); err != nil {
-		return nil, err
-	}
-	if err := b.buildOnce([]Shape{Shape(in[0].IDs.Shape())}); err != nil {
+	if err := b.buildFor(in[0].IDs); err != nil {
 		return nil, err
 	}
 	if a.Training { // one at a time, so that each learns from what the one before it learned

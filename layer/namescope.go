@@ -7,6 +7,8 @@ import "fmt"
 // [Base.BuildLayer] are in it; others are put there by [Bind].
 func (b *Base) NameScope() *Scope {
 	b.bind(process)
+	b.naming.Lock()
+	defer b.naming.Unlock()
 	if b.inner == nil {
 		b.inner = NewScope(b.scope.seed)
 		b.inner.name = b.name + "/"

@@ -62,7 +62,7 @@ type traced struct {
 // first if need be. A graph layer is compiled for each shape of its inputs.
 //
 // In training, updates such as running means are stored. Run is safe for
-// concurrent use where Training is false and the layer is built.
+// concurrent use where Training is false.
 func (b *Base) Run(ctx context.Context, a Args, in ...Value) (*Output, error) {
 	if err := b.check(); err != nil {
 		return nil, err
@@ -87,10 +87,7 @@ func (b *Base) runHost(ctx context.Context, l HostLayer, a Args, in []Value) (*O
 		return nil, fmt.Errorf("%w: layer %q looks up one batch of ids", ErrStage, b.Name())
 	}
 	ids := in[0].IDs
-	if err := b.checkIDs(ids); err != nil {
-		return nil, err
-	}
-	if err := b.buildOnce([]Shape{Shape(ids.Shape())}); err != nil {
+	if err := b.buildFor(ids); err != nil {
 		return nil, err
 	}
 	r := new(Rows)
@@ -132,10 +129,20 @@ func penaltyOf(name string, r Regularizer, x *tensor.Values) (float32, error) {
 	return out.Outputs[0].Float[0], nil
 }
 
-func (b *Base) buildOnce(in []Shape) error {
+// buildOnce checks the inputs of a run, and builds the layer if it is the first:
+// others wait, as the building may change what the check looks at.
+func (b *Base) buildOnce(check func() error, in ...Shape) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := check(); err != nil {
+		return err
+	}
 	return b.build(in)
+}
+
+// buildFor is buildOnce for a run on ids.
+func (b *Base) buildFor(ids tensor.IDs) error {
+	return b.buildOnce(func() error { return b.checkIDs(ids) }, Shape(ids.Shape()))
 }
 
 func (b *Base) runGraph(_ context.Context, l GraphLayer, a Args, in []Value) (*Output, error) {
@@ -143,17 +150,7 @@ func (b *Base) runGraph(_ context.Context, l GraphLayer, a Args, in []Value) (*O
 	if err != nil {
 		return nil, err
 	}
-	imagined := make([]*Tensor, len(shapes))
-	for i, s := range shapes {
-		imagined[i] = &Tensor{shape: s}
-	}
-	if err := b.checkSpec(imagined); err != nil {
-		return nil, err
-	}
-	if slices.Contains(masked, true) && !b.masking {
-		return nil, fmt.Errorf("%w: layer %q does not support masking, but was passed a mask", ErrMask, b.Name())
-	}
-	if err := b.buildOnce(shapes); err != nil {
+	if err := b.buildOnce(func() error { return b.checkFloats(shapes, masked) }, shapes...); err != nil {
 		return nil, err
 	}
 	p, err := b.eagerProgram(l, a.Training, masked)
@@ -170,6 +167,17 @@ func (b *Base) runGraph(_ context.Context, l GraphLayer, a Args, in []Value) (*O
 	b.mu.Lock() // metrics have no lock of their own
 	defer b.mu.Unlock()
 	return p.output(r)
+}
+
+// checkFloats is checkSpec for data, and for their masks.
+func (b *Base) checkFloats(shapes []Shape, masked []bool) error {
+	if err := b.checkInputs(len(shapes), func(i int) (Shape, DType) { return shapes[i], Float32 }); err != nil {
+		return err
+	}
+	if slices.Contains(masked, true) && !b.masking {
+		return fmt.Errorf("%w: layer %q does not support masking, but was passed a mask", ErrMask, b.Name())
+	}
+	return nil
 }
 
 func (b *Base) eagerInputs(in []Value) (arrays []dense.Array, shapes []Shape, masked []bool, err error) {

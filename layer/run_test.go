@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -256,20 +257,47 @@ func TestDropoutIsAFunctionOfItsStep(t *testing.T) {
 	}
 }
 
+// TestConcurrentRuns runs new layers for the first time from many goroutines at
+// once: they get one name and one set of weights.
 func TestConcurrentRuns(t *testing.T) {
-	l := newDense(t, 3, layer.DenseOptions{})
-	x := floats(t, 2, 4)
-	want := run(t, l, x).Values[0].Floats.Data()
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			out, err := l.Run(context.Background(), layer.Args{}, x)
-			if err != nil || !slices.Equal(out.Values[0].Floats.Data(), want) {
-				t.Errorf("Run = %v, %v", out, err)
+	x, id := floats(t, 2, 4), ids(t, []int{2, 2}, 0, 3, 1, 3)
+	for name, c := range map[string]struct {
+		make func() layer.Layer
+		in   layer.Value
+	}{
+		"dense": {func() layer.Layer { return newDense(t, 3, layer.DenseOptions{}) }, x},
+		"layer normalization": {func() layer.Layer {
+			return must[*layer.LayerNormalization](t)(layer.NewLayerNormalization(layer.LayerNormalizationOptions{}))
+		}, x},
+		"block":             {func() layer.Layer { return newBlock(t) }, x},
+		"embedding":         {func() layer.Layer { return newEmbedding(t, 4, 3, layer.EmbeddingOptions{}) }, id},
+		"dynamic embedding": {func() layer.Layer { return newDynamic(t, 3, layer.DynamicOptions{}) }, id},
+		"integer lookup":    {func() layer.Layer { return newIntegerLookup(t, 0, layer.IntegerLookupOptions{}) }, id},
+	} {
+		for range 10 {
+			l := c.make()
+			var wg sync.WaitGroup
+			var names [8]string
+			var outs [8]*layer.Output
+			for g := range outs {
+				wg.Go(func() {
+					out, err := layer.Of(l).Run(context.Background(), layer.Args{}, c.in)
+					if err != nil {
+						t.Errorf("%s: %v", name, err)
+						return
+					}
+					outs[g], names[g] = out, layer.Of(l).Name()
+				})
 			}
-		})
+			wg.Wait()
+			want := run(t, l, c.in)
+			for g, out := range outs {
+				if out != nil && (names[g] != layer.Of(l).Name() || !reflect.DeepEqual(out.Values, want.Values)) {
+					t.Errorf("%s: run %d as %q gave %v, want %v as %q", name, g, names[g], out.Values, want.Values, layer.Of(l).Name())
+				}
+			}
+		}
 	}
-	wg.Wait()
 }
 
 // TestDropoutTogether drops whole rows of an embedding, as the paper has it that
