@@ -240,7 +240,7 @@ func TestConstraintOverStores(t *testing.T) {
 	if err != nil || err2 != nil || got != want || want == 0 {
 		t.Errorf("over stores the penalty is %v, %v, in memory %v, %v", got, err, want, err2)
 	}
-	packed := quantized(t, stored, rowan.Int8)
+	packed := quantized(t, stored, rowan.QuantizeInt8)
 	if packed.Len() != 2 {
 		t.Errorf("the quantized copy has %d rows", packed.Len())
 	}

@@ -586,7 +586,7 @@ func TestDTypeElsewhere(t *testing.T) {
 			t.Errorf("%v: in a collection %v, by itself %v", d, got, read(t, film, 1))
 		}
 		trainOn(t, film, ids64(10)...)
-		packed, err := film.Quantize(ctx, rowan.Int8)
+		packed, err := film.Quantize(ctx, rowan.QuantizeInt8)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -632,7 +632,7 @@ func everythingAtOnce(t *testing.T, o rowan.TableOptions) {
 		},
 		func(i int) error { _, err := table.Penalty(ctx); return err },
 		func(i int) error {
-			packed, err := table.Quantize(ctx, rowan.Int8)
+			packed, err := table.Quantize(ctx, rowan.QuantizeInt8)
 			if err != nil {
 				return err
 			}

@@ -379,7 +379,7 @@ func (s *optionSet[K]) checkWarmStart(t *testing.T, table *rowan.Table) {
 // half a step at most, and by what float32 rounds.
 func (s *optionSet[K]) checkQuantized(t *testing.T, table *rowan.Table) {
 	var got, want [2][]float32
-	packed := quantized(t, table, rowan.Int8)
+	packed := quantized(t, table, rowan.QuantizeInt8)
 	for i, ids := range []tensor.IDs{dense(t, s.keys), dense(t, s.keys, len(s.keys)/4, 4)} {
 		how := rowan.LookupOptions{Combiner: []rowan.Combiner{rowan.None, rowan.Max}[i]}
 		for _, table := range []*rowan.Table{packed, table} {

@@ -14,19 +14,19 @@ type Quantization uint8
 
 // The quantizations.
 const (
-	// Int8 keeps a number in 8 bits: a row takes width + 8 bytes.
-	Int8 Quantization = 8
-	// Int4 keeps a number in 4 bits: a row takes width/2 + 8 bytes.
-	Int4 Quantization = 4
+	// QuantizeInt8 keeps a number in 8 bits: a row takes width + 8 bytes.
+	QuantizeInt8 Quantization = 8
+	// QuantizeInt4 keeps a number in 4 bits: a row takes width/2 + 8 bytes.
+	QuantizeInt4 Quantization = 4
 )
 
 // ParseQuantization returns the quantization that Keras names "int8" or "int4".
 func ParseQuantization(name string) (Quantization, error) {
 	switch name {
 	case "int8":
-		return Int8, nil
+		return QuantizeInt8, nil
 	case "int4":
-		return Int4, nil
+		return QuantizeInt4, nil
 	}
 	return 0, fmt.Errorf("%w: unknown quantization: it is int8 or int4. Received: %q", ErrOptions, name)
 }
@@ -45,7 +45,7 @@ func (q Quantization) levels() float32 { return float32(uint32(1)<<q - 1) }
 // words returns the floats of memory that a row of width numbers takes: its
 // least number, the step, and the numbers packed from the lowest bits up.
 //
-//	least | step | 3210 | 7654 | …     Int8, four numbers a word
+//	least | step | 3210 | 7654 | …     QuantizeInt8, four numbers a word
 func (q Quantization) words(width int) int {
 	perWord := 32 / int(q)
 	return 2 + (width+perWord-1)/perWord
@@ -53,7 +53,7 @@ func (q Quantization) words(width int) int {
 
 // pack writes a row's numbers as least + step·n for whole n: the nearest of
 // levels even steps from the least number to the greatest. So no number is off
-// by more than half a step, (greatest - least)/510 of Int8 and /30 of Int4, and
+// by more than half a step, (greatest - least)/510 of QuantizeInt8 and /30 of QuantizeInt4, and
 // what float32 rounds off. That is less than Keras' symmetric form allows,
 // max|w|/254 and /14, whose range is twice the greatest absolute value.
 func (q Quantization) pack(dst, row []float32) {
@@ -98,8 +98,8 @@ func (q Quantization) unpack(dst, packed []float32) {
 // hold among them; what packing rounds may carry a row over MaxNorm. Keys can be removed; writing, training, saving and loading are
 // ErrReadOnly: keep the table itself to go on with. Close it as any table.
 func (t *Table) Quantize(ctx context.Context, q Quantization) (*Table, error) {
-	if q != Int8 && q != Int4 {
-		return nil, fmt.Errorf("%w: table %q: a quantization is Int8 or Int4. Received: %d", ErrOptions, t.opt.Name, q)
+	if q != QuantizeInt8 && q != QuantizeInt4 {
+		return nil, fmt.Errorf("%w: table %q: a quantization is QuantizeInt8 or QuantizeInt4. Received: %d", ErrOptions, t.opt.Name, q)
 	}
 	n := &Table{opt: t.opt, shift: t.shift, streams: t.streams, rowShape: t.rowShape, packed: q}
 	n.opt.Regularizer, n.opt.Constraint, n.opt.Restrict = Regularizer{}, nil, Restrict{}

@@ -14,7 +14,7 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 )
 
-var quantizations = map[rowan.Quantization]float64{rowan.Int8: 255, rowan.Int4: 15}
+var quantizations = map[rowan.Quantization]float64{rowan.QuantizeInt8: 255, rowan.QuantizeInt4: 15}
 
 // TestQuantizeBound: no number is off by more than half a step of its row, of
 // any width, and what float32 rounds: two units in the last place of the row's
@@ -126,7 +126,7 @@ func TestQuantizedAnswersAsTheTable(t *testing.T) {
 }
 
 func TestQuantizationNames(t *testing.T) {
-	for _, q := range []rowan.Quantization{rowan.Int8, rowan.Int4} {
+	for _, q := range []rowan.Quantization{rowan.QuantizeInt8, rowan.QuantizeInt4} {
 		if got, err := rowan.ParseQuantization(q.String()); err != nil || got != q {
 			t.Errorf("%v is parsed as %v, %v", q, got, err)
 		}
@@ -141,7 +141,7 @@ func TestQuantizedIsReadOnly(t *testing.T) {
 	table := newTable(t, rowan.TableOptions{Width: 2, Optimizer: sgd(1)})
 	writeRows(t, table, []int64{1, 2}, []float32{1, 2, 3, 4})
 	file := saved(t, table)
-	packed := quantized(t, table, rowan.Int8)
+	packed := quantized(t, table, rowan.QuantizeInt8)
 	before := numbersOf(t, packed)
 	l, err := packed.Lookup(ctx, dense(t, []int64{1, 9}), rowan.LookupOptions{Training: true})
 	if err != nil {
@@ -176,18 +176,18 @@ func TestQuantizedIsReadOnly(t *testing.T) {
 	if _, err := table.Quantize(ctx, 3); !errors.Is(err, rowan.ErrOptions) {
 		t.Errorf("3 bits: %v", err)
 	}
-	again := quantized(t, packed, rowan.Int4)
+	again := quantized(t, packed, rowan.QuantizeInt4)
 	if again.Len() != 1 {
 		t.Errorf("the quantized copy of the copy has %d rows", again.Len())
 	}
 	writeRows(t, table, []int64{1}, []float32{3e38, -3e38})
-	if _, err := table.Quantize(ctx, rowan.Int8); !errors.Is(err, rowan.ErrNotFinite) {
+	if _, err := table.Quantize(ctx, rowan.QuantizeInt8); !errors.Is(err, rowan.ErrNotFinite) {
 		t.Errorf("numbers too far apart: %v", err)
 	}
 	if err := table.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := table.Quantize(ctx, rowan.Int4); !errors.Is(err, rowan.ErrClosed) {
+	if _, err := table.Quantize(ctx, rowan.QuantizeInt4); !errors.Is(err, rowan.ErrClosed) {
 		t.Errorf("a closed table: %v", err)
 	}
 }

@@ -161,7 +161,7 @@ func TestCloneRefuses(t *testing.T) {
 	}
 	q := newEmbedding(t, 9, 2, layer.EmbeddingOptions{})
 	run(t, q, ids(t, []int{1}, 1))
-	if err := q.Quantize(t.Context(), rowan.Int8); err != nil {
+	if err := q.Quantize(t.Context(), rowan.QuantizeInt8); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := q.Clone(t.Context()); !errors.Is(err, rowan.ErrReadOnly) || strings.Count(err.Error(), "quantized copy") != 1 {

@@ -16,7 +16,7 @@ import (
 // static and a dynamic table; their weight is frozen.
 func TestQuantizeLayers(t *testing.T) {
 	ctx := context.Background()
-	for q, bound := range map[rowan.Quantization]float64{rowan.Int8: 0.1 / 510, rowan.Int4: 0.1 / 30} {
+	for q, bound := range map[rowan.Quantization]float64{rowan.QuantizeInt8: 0.1 / 510, rowan.QuantizeInt4: 0.1 / 30} {
 		uniform := initializer.NewRandomUniform()
 		for _, l := range []interface {
 			layer.Layer
@@ -68,7 +68,7 @@ func fill(t *testing.T, table *rowan.Table, keys []int64, rows []float32) {
 // TestQuantizeUnderLoRA: the adaptation is added to the packed rows.
 func TestQuantizeUnderLoRA(t *testing.T) {
 	l, want := adapted(t, layer.EmbeddingOptions{})
-	if err := l.Quantize(context.Background(), rowan.Int8); err != nil {
+	if err := l.Quantize(context.Background(), rowan.QuantizeInt8); err != nil {
 		t.Fatal(err)
 	}
 	got := run(t, l, ids(t, []int{4}, 0, 1, 2, 3)).Values[0].Floats.Data()
@@ -91,7 +91,7 @@ func TestLoRAOverQuantized(t *testing.T) {
 	l := newEmbedding(t, 4, 3, layer.EmbeddingOptions{})
 	x := ids(t, []int{4}, 0, 1, 2, 3)
 	run(t, l, x)
-	if err := l.Quantize(context.Background(), rowan.Int8); err != nil {
+	if err := l.Quantize(context.Background(), rowan.QuantizeInt8); err != nil {
 		t.Fatal(err)
 	}
 	want := slices.Clone(run(t, l, x).Values[0].Floats.Data())
