@@ -77,7 +77,7 @@ func trains(row uint32) bool { return row != rowZero && row != rowSkip }
 // trace notes for each position which row of the gradients it takes, times
 // what; and puts the gradients of several terms into one array for the kernel.
 func (g *Gradients) trace() {
-	g.source, g.scale, g.grads = g.source[:0], g.scale[:0], g.grads[:0]
+	g.source, g.scale = g.source[:0], g.scale[:0]
 	scaled := slices.ContainsFunc(g.terms, func(t term) bool { return t.lookup.scales() })
 	for i := range g.terms {
 		t := &g.terms[i]
@@ -85,13 +85,8 @@ func (g *Gradients) trace() {
 		if scaled {
 			g.scale = t.lookup.appendScales(g.scale)
 		}
-		if len(g.terms) > 1 {
-			g.grads = append(g.grads, t.grad...)
-		}
 	}
-	if len(g.terms) == 1 {
-		g.grads = g.terms[0].grad
-	}
+	g.grads.of(len(g.terms), func(i int) []float32 { return g.terms[i].grad })
 }
 
 // appendSources appends for each id the row of the result that it went into, counted from first.
@@ -221,7 +216,7 @@ func (g *Gradients) sum(w *applyTools, first int) int {
 	if len(g.scale) == 0 {
 		scale = nil
 	}
-	kernel.PoolSum(w.grads[first*width:len(w.rows)*width], width, g.grads, width, w.from, w.segments, scale)
+	kernel.PoolSum(w.grads[first*width:len(w.rows)*width], width, g.grads.all, width, w.from, w.segments, scale)
 	w.segments, w.from, w.scale = append(w.segments[:0], 0), w.from[:0], w.scale[:0]
 	return len(w.rows) - 1
 }

@@ -542,3 +542,40 @@ func TestPaddingTrains(t *testing.T) {
 		}
 	}
 }
+
+// TestGradientsLeaveTheirArgumentsAlone: a step of one gradient and then one of two,
+// the second of them in the memory that held the first, are no more than their sum.
+func TestGradientsLeaveTheirArgumentsAlone(t *testing.T) {
+	table := newTable(t, rowan.TableOptions{Width: 1, Optimizer: sgd(1), Initializer: initializer.Zeros{}})
+	g := table.NewGradients()
+	add := func(key int64, grad *tensor.Values) {
+		t.Helper()
+		l, err := table.Lookup(ctx, dense(t, []int64{key}), rowan.LookupOptions{Training: true})
+		if err == nil {
+			err = g.Add(l, grad)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply := func() {
+		t.Helper()
+		if err := table.Apply(ctx, g, rowan.Step{}); err != nil {
+			t.Fatal(err)
+		}
+		g.Reset()
+	}
+	again, other := values(t, []float32{1}, 1, 1), values(t, []float32{10}, 1, 1)
+	add(1, again)
+	apply()
+	again.Data()[0] = 100
+	add(2, other)
+	add(3, again)
+	apply()
+	if got, want := read(t, table, 1, 2, 3), []float32{-1, -10, -100}; !slices.Equal(got, want) {
+		t.Errorf("weights %v, want %v", got, want)
+	}
+	if again.Data()[0] != 100 || other.Data()[0] != 10 {
+		t.Errorf("gradients became %v and %v", again.Data(), other.Data())
+	}
+}

@@ -26,7 +26,7 @@ type Gradients struct {
 	begin   [stripes + 1]int // where each stripe's occurrences begin
 	source  []uint32         // of each position: the row of the gradients that it takes
 	scale   []float32        // of each position: what that is multiplied by; empty if always 1
-	grads   []float32        // gradients of all terms, when there are several
+	grads   joined           // gradients of all terms
 	back    backward         // gradients that combiners make of those of their bags
 	norms   []float64        // squared norm of the row that first occurs at a position
 
@@ -48,6 +48,26 @@ type term struct {
 	grad   []float32
 	first  int // position of its first id among all terms'
 	row    int // its first row among all terms' gradients
+}
+
+// joined is arrays one after the other.
+type joined struct {
+	all    []float32
+	buffer []float32
+}
+
+// of joins n arrays. A single one is taken as it is: the buffer is never somebody
+// else's memory.
+func (j *joined) of(n int, array func(i int) []float32) {
+	if n == 1 {
+		j.all = array(0)
+		return
+	}
+	j.buffer = j.buffer[:0]
+	for i := range n {
+		j.buffer = append(j.buffer, array(i)...)
+	}
+	j.all = j.buffer
 }
 
 // posBits is the room for a position in a packed occurrence: 32 bits are the row's.
