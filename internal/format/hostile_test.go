@@ -155,13 +155,15 @@ func TestFalseBlocks(t *testing.T) {
 	narrow := preamble(tableMagic, Version, (&Header{Width: 1, Rows: Unknown, KeyType: tensor.Int32}).append(nil))
 	text := preamble(tableMagic, Version, (&Header{Width: 1, Rows: Unknown, KeyType: tensor.String}).append(nil))
 	for want, file := range map[string][]byte{
-		"a block of 4097 rows":      slices.Concat(numeric, u32s(4097, 8)),
-		"more rows than the 1":      slices.Concat(numeric, u32s(2, 16)),
-		"1 keys of 8 bytes in 9":    slices.Concat(numeric, u32s(1, 9)),
-		"promised 1 rows":           slices.Concat(numeric, u32s(0)),
-		"key 4294967296 in a":       slices.Concat(narrow, sealed(u32s(1, 8, 0, 1, 0))),
-		"keys of 3 bytes together":  slices.Concat(text, u32s(2, 12, 1, 2)),
-		"8589934590 bytes together": slices.Concat(text, u32s(2, 6, math.MaxUint32, math.MaxUint32)),
+		"a block of 4097 rows":                                   slices.Concat(numeric, u32s(4097, 8)),
+		"more rows than the 1":                                   slices.Concat(numeric, u32s(2, 16)),
+		"1 keys of 8 bytes in 9":                                 slices.Concat(numeric, u32s(1, 9)),
+		"promised 1 rows":                                        slices.Concat(numeric, u32s(0)),
+		"key 4294967296 in a":                                    slices.Concat(narrow, sealed(u32s(1, 8, 0, 1, 0))),
+		"1 keys with their lengths in 3 bytes, at least 4":       slices.Concat(text, u32s(1, 3)),
+		"in 2147483648 bytes, at least 4 and at most 2147483647": slices.Concat(text, u32s(1, 1<<31)),
+		"keys of 3 bytes together":                               slices.Concat(text, u32s(2, 12, 1, 2)),
+		"8589934590 bytes together":                              slices.Concat(text, u32s(2, 14, math.MaxUint32, math.MaxUint32)),
 	} {
 		if _, err := decode(bytes.NewReader(file), false); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want ErrCorrupt with %q", err, want)

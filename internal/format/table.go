@@ -37,8 +37,7 @@ type TableWriter struct {
 	out    sink
 	rows   int64
 	closed bool
-	lens   []uint32
-	text   []byte
+	keys   texts
 	halves halves
 }
 
@@ -67,16 +66,8 @@ func (t *TableWriter) WriteBlock(b *Block) error {
 			return err
 		}
 	}
-	if t.h.KeyType == tensor.String {
-		if err := t.layStrings(b.Strings); err != nil {
-			return err
-		}
-		t.out.write32(uint32(b.Len()), uint32(4*len(t.lens)+len(t.text)))
-		writeNumbers(&t.out, t.lens)
-		t.out.write(t.text)
-	} else {
-		t.out.write32(uint32(b.Len()), uint32(8*b.Len()))
-		writeNumbers(&t.out, b.Keys)
+	if err := t.writeKeys(b.Keys, b.Strings); err != nil {
+		return err
 	}
 	writeNumbers(&t.out, b.Last)
 	writeNumbers(&t.out, b.Scores)
@@ -91,22 +82,21 @@ func (t *TableWriter) WriteBlock(b *Block) error {
 	return t.out.err
 }
 
-// layStrings puts keys into t.lens and t.text.
-func (t *TableWriter) layStrings(keys []string) error {
-	t.lens, t.text = t.lens[:0], t.text[:0]
-	for _, k := range keys {
-		if len(k) > maxText-len(t.text) {
-			return invalid("the keys of a block have more than %d bytes: write fewer rows a block", maxText)
-		}
-		t.lens = append(t.lens, uint32(len(k)))
-		t.text = append(t.text, k...)
+// writeKeys begins a block with its keys, of the one kind or the other. After
+// ErrInvalid nothing is written.
+func (t *TableWriter) writeKeys(numbers []uint64, strings []string) error {
+	if t.h.KeyType != tensor.String {
+		t.out.write32(uint32(len(numbers)), uint32(8*len(numbers)))
+		writeNumbers(&t.out, numbers)
+		return nil
 	}
+	if err := t.keys.lay(strings, "keys"); err != nil {
+		return err
+	}
+	t.out.write32(uint32(len(strings)), t.keys.size())
+	t.keys.write(&t.out)
 	return nil
 }
-
-// maxText is the most bytes of the string keys of a block: with their lengths
-// they fit 31 bits.
-const maxText = math.MaxInt32 - 4*MaxBlockRows
 
 // Close ends the file with its footer; it does not close the underlying writer.
 // Rows that are not as many as the header promised are ErrInvalid, and leave a
@@ -170,9 +160,8 @@ type TableReader struct {
 	rows  int64
 	err   error
 	block Block
-	lens  []uint32
-	text  []byte
 
+	keys   texts
 	halves halves
 }
 
@@ -262,45 +251,20 @@ func (t *TableReader) readBlock(n int) (err error) {
 	return t.in.end("block")
 }
 
-func (t *TableReader) readKeys(n int) (err error) {
-	at := t.in.off
-	if err := t.in.read(t.in.small[:4], "size of the keys"); err != nil {
+func (t *TableReader) readKeys(n int) error {
+	size, err := readSize(&t.in, "size of the keys")
+	if err != nil {
 		return err
 	}
-	size := binary.LittleEndian.Uint32(t.in.small[:4])
 	if t.h.KeyType == tensor.String {
-		return t.readStrings(n, size, at)
+		t.block.Strings, err = t.keys.read(&t.in, t.block.Strings, n, size, "keys")
+		return err
 	}
 	if size != uint32(8*n) {
-		return corrupt(at, "%d keys of 8 bytes in %d bytes", n, size)
+		return corrupt(t.in.off-4, "%d keys of 8 bytes in %d bytes", n, size)
 	}
 	t.block.Keys, err = readNumbers(&t.in, t.block.Keys, n, "keys")
 	return err
-}
-
-// readStrings reads n lengths and then the text of all keys, size bytes together.
-func (t *TableReader) readStrings(n int, size uint32, at int64) (err error) {
-	if t.lens, err = readNumbers(&t.in, t.lens, n, "lengths of keys"); err != nil {
-		return err
-	}
-	total := uint64(0)
-	for _, l := range t.lens {
-		total += uint64(l)
-	}
-	if total > maxText || uint64(size) != total+uint64(4*n) {
-		return corrupt(at, "%d keys of %d bytes together, with their lengths in %d bytes", n, total, size)
-	}
-	if t.text, err = readNumbers(&t.in, t.text, int(total), "keys"); err != nil {
-		return err
-	}
-	// One string for all keys: an allocation a block, not a key.
-	text := string(t.text)
-	t.block.Strings = t.block.Strings[:0]
-	for _, l := range t.lens {
-		t.block.Strings = append(t.block.Strings, text[:l])
-		text = text[l:]
-	}
-	return nil
 }
 
 func (t *TableReader) end() error {

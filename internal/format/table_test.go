@@ -344,6 +344,7 @@ func TestHeadersThatCannotBe(t *testing.T) {
 func TestBlocksThatCannotBe(t *testing.T) {
 	numeric := Header{Name: "t", Width: 2, Rows: Unknown}
 	with := func(change func(*Header)) Header { h := numeric; change(&h); return h }
+	megabyte := []string{strings.Repeat("x", 1<<20)}
 	tests := []struct {
 		want string
 		h    Header
@@ -358,6 +359,8 @@ func TestBlocksThatCannotBe(t *testing.T) {
 		{"0 last steps for 1 rows, expected 1", with(func(h *Header) { h.HasLast = true }), Block{Keys: []uint64{1}, Rows: []float32{1, 2}}},
 		{"1 scores for 1 rows, expected 0", numeric, Block{Keys: []uint64{1}, Scores: []int64{1}, Rows: []float32{1, 2}}},
 		{"0 scores for 1 rows, expected 1", with(func(h *Header) { h.Policy = "p" }), Block{Keys: []uint64{1}, Rows: []float32{1, 2}}},
+		{"2048 keys of 2147483648 bytes together", with(func(h *Header) { h.KeyType = tensor.String }),
+			Block{Strings: slices.Repeat(megabyte, 2048), Rows: make([]float32, 2*2048)}},
 		{"key 2147483648 in a table of int32", with(func(h *Header) { h.KeyType = tensor.Int32 }), Block{Keys: []uint64{1 << 31}, Rows: []float32{1, 2}}},
 	}
 	for _, test := range tests {

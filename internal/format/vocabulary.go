@@ -49,17 +49,14 @@ func WriteVocabulary(w io.Writer, v *Vocabulary) error {
 }
 
 func (t *TableWriter) writeTokens(v *Vocabulary, from, to int) error {
-	n := to - from
+	keys, strings := v.Keys, v.Strings
 	if v.KeyType == tensor.String {
-		if err := t.layStrings(v.Strings[from:to]); err != nil {
-			return err
-		}
-		t.out.write32(uint32(n), uint32(4*n+len(t.text)))
-		writeNumbers(&t.out, t.lens)
-		t.out.write(t.text)
+		strings = strings[from:to]
 	} else {
-		t.out.write32(uint32(n), uint32(8*n))
-		writeNumbers(&t.out, v.Keys[from:to])
+		keys = keys[from:to]
+	}
+	if err := t.writeKeys(keys, strings); err != nil {
+		return err
 	}
 	writeNumbers(&t.out, v.Uses[from:to])
 	t.out.end()
