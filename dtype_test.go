@@ -487,8 +487,8 @@ func TestDTypeFiles(t *testing.T) {
 			trainOn(t, a, int64(8))
 			file := saved(t, a)
 			f, err := format.NewTableReader(bytes.NewReader(file))
-			if err != nil || f.Header().Half != kernel.Half(from) {
-				t.Fatalf("%v: the file says %v, %v", from, f.Header().Half, err)
+			if err != nil || rowan.DType(f.Header().Type) != from {
+				t.Fatalf("%v: the file says %v, %v", from, f.Header().Type, err)
 			}
 			want := read(t, a, 7, 8)
 			if to != rowan.Float32 {

@@ -63,7 +63,7 @@ func (t *Table) save(ctx context.Context, c *core, w io.Writer) error {
 
 func (t *Table) header(c *core) format.Header {
 	h := format.Header{
-		Name: t.opt.Name, KeyType: t.opt.KeyType, Half: c.narrow.half, Width: t.opt.Width, Seed: t.opt.Seed,
+		Name: t.opt.Name, KeyType: t.opt.KeyType, Type: format.Type(c.narrow.half), Width: t.opt.Width, Seed: t.opt.Seed,
 		Step: t.step.Load(), HasLast: c.layout.last >= 0, Rows: int64(c.index.len()),
 	}
 	if c.scores != nil {
@@ -340,8 +340,10 @@ func (t *Table) fits(c *core, h format.Header, take taking) error {
 		return fmt.Errorf("%w: the file's keys are %v, the table's %v", ErrMismatch, h.KeyType, want.KeyType)
 	case h.Width != want.Width:
 		return fmt.Errorf("%w: the file's rows are %d wide, the table's %d", ErrMismatch, h.Width, want.Width)
-	case h.Half != want.Half && !take.warm:
-		return fmt.Errorf("%w: the file's weights are %v, the table's %v (Store.WarmStart takes them as the nearest)", ErrMismatch, DType(h.Half), DType(want.Half))
+	case h.Type > format.BFloat16:
+		return fmt.Errorf("%w: the file's weights are %v, the table's %v", ErrMismatch, h.Type, want.Type)
+	case h.Type != want.Type && !take.warm:
+		return fmt.Errorf("%w: the file's weights are %v, the table's %v (Store.WarmStart takes them as the nearest)", ErrMismatch, h.Type, want.Type)
 	case t.opt.Rows > 0 && h.Rows != int64(t.opt.Rows):
 		return fmt.Errorf("%w: the file has %d rows, the table %d", ErrMismatch, h.Rows, t.opt.Rows)
 	case h.Seed != want.Seed && !take.warm:

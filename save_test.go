@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/internal/checkpoint"
 	"github.com/rowan-embeddings/rowan/internal/format"
+	"github.com/rowan-embeddings/rowan/internal/vfs"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -131,6 +133,63 @@ func TestLoadRowTwice(t *testing.T) {
 			t.Error("a failed load changed the table")
 		}
 	}
+}
+
+// TestLoadOtherTypes: a file of weights that the table has no form for is
+// refused, by a warm start too, and the table stays as it was.
+func TestLoadOtherTypes(t *testing.T) {
+	for typ, block := range map[format.Type]format.Block{
+		format.Int64: {Keys: []uint64{7}, Cells: format.AppendCells(nil, []int64{1})},
+		format.Text:  {Keys: []uint64{7}, Texts: []string{"a"}},
+	} {
+		dir, table := t.TempDir(), newTable(t, rowan.TableOptions{Name: "film", Width: 1})
+		file := checkpointOf(t, dir, format.Header{Name: "film", Width: 1, Rows: 1, Type: typ}, &block)
+		store, err := rowan.OpenStore(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := saved(t, table)
+		for what, err := range map[string]error{
+			"load":       table.Load(ctx, bytes.NewReader(file)),
+			"warm start": store.WarmStart(ctx, rowan.WarmStart{}, table),
+		} {
+			is(t, what, err, rowan.ErrMismatch)
+			if err != nil && !strings.Contains(err.Error(), fmt.Sprintf("weights are %v, the table's float32", typ)) {
+				t.Errorf("%s of %v: got %v", what, typ, err)
+			}
+		}
+		if !bytes.Equal(before, saved(t, table)) {
+			t.Errorf("a refused file of %v changed the table", typ)
+		}
+	}
+}
+
+// checkpointOf writes a checkpoint of one table file, and returns the file.
+func checkpointOf(t *testing.T, dir string, h format.Header, block *format.Block) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	w, err := format.NewTableWriter(&file, h)
+	if err == nil {
+		err = errors.Join(w.WriteBlock(block), w.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := checkpoint.Open(vfs.OS{}, dir)
+	if err == nil {
+		err = s.Save(ctx, 1, nil, func(w *checkpoint.Writer) error {
+			f, err := w.Create(rowan.TableFile(h.Name))
+			if err != nil {
+				return err
+			}
+			_, err = f.Write(file.Bytes())
+			return errors.Join(err, f.Close())
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
 }
 
 // TestLoadDamaged: a file with any byte changed or missing is refused, and the

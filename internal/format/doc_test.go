@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rowan-embeddings/rowan/internal/kernel"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -31,14 +30,24 @@ func TestDocumentedBytes(t *testing.T) {
 		blocks: []Block{{Keys: []uint64{42}, Scores: []int64{3}, Rows: []float32{1}}},
 	}
 	item := table{
-		h:      Header{Name: "item", Width: 3, Rows: 1, Half: kernel.BFloat16, Slots: []Slot{{"m", 1}}},
+		h:      Header{Name: "item", Width: 3, Rows: 1, Type: BFloat16, Slots: []Slot{{"m", 1}}},
 		blocks: []Block{{Keys: []uint64{42}, Rows: []float32{1, -2, 0.5, 0.25}}},
+	}
+	clicks := table{
+		h:      Header{Name: "clicks", Width: 3, Rows: 1, Type: Int32},
+		blocks: []Block{{Keys: []uint64{42}, Cells: AppendCells(nil, []int32{1, -2, 1 << 16})}},
+	}
+	title := table{
+		h:      Header{Name: "title", Width: 2, Rows: 1, Type: Text},
+		blocks: []Block{{Keys: []uint64{42}, Texts: []string{"Heat", "1995"}}},
 	}
 	for name, file := range map[string][]byte{
 		"film.table":         encoded(t, film),
 		"genre.table":        encoded(t, genre),
 		"user.table":         encoded(t, user),
 		"item.table":         encoded(t, item),
+		"clicks.table":       encoded(t, clicks),
+		"title.table":        encoded(t, title),
 		"dense.arrays":       encodeArrays(t, []Array{array(t, "bias", []float32{1, -1}, 2)}),
 		"layer-lookup.state": encodeVocabulary(t, &Vocabulary{KeyType: tensor.Int64, Unknown: 2, Keys: []uint64{42, ^uint64(0)}, Uses: []uint64{3, 1}}),
 	} {

@@ -38,14 +38,18 @@ import (
 // have no scores.
 const Version = 1
 
-// TableVersion is the newest version of table files: those with weights of 16
-// bits. Others are written as the lowest version that can hold them, which older
-// readers know, and all are read.
-const TableVersion = 3
+// TableVersion is the newest version of table files: those whose weights are
+// float64, integers, bool or strings. Others are written as the lowest version
+// that can hold them, which older readers know, and all are read.
+const TableVersion = 4
 
-// scoresVersion is the version of table files that have scores, and weights of
-// 32 bits.
-const scoresVersion = 2
+const (
+	// scoresVersion is the version of table files that have scores, and weights
+	// of float32.
+	scoresVersion = 2
+	// halvesVersion is the version of table files whose weights have 16 bits.
+	halvesVersion = 3
+)
 
 // Errors that a malformed file is reported with; match with errors.Is. The
 // message says what was wrong and at which byte of the file.

@@ -9,15 +9,16 @@ type halves struct {
 	slots   []float32
 }
 
-// split takes rows apart. A weight that the header's Half does not hold is ErrInvalid.
+// split takes rows apart. A weight that the header's Type does not hold is ErrInvalid.
 func (x *halves) split(h *Header, rows []float32) error {
 	x.weights, x.slots = x.weights[:0], x.slots[:0]
+	half := h.Type.half()
 	for stride := h.Stride(); len(rows) > 0; rows = rows[stride:] {
 		for _, w := range rows[:h.Width] {
-			if !h.Half.Holds(w) {
-				return invalid("weight %v: 16 bits of type %d do not hold it", w, h.Half)
+			if !half.Holds(w) {
+				return invalid("weight %v: %v does not hold it", w, h.Type)
 			}
-			x.weights = append(x.weights, h.Half.Nearest(w))
+			x.weights = append(x.weights, half.Nearest(w))
 		}
 		x.slots = append(x.slots, rows[h.Width:stride]...)
 	}
@@ -27,9 +28,9 @@ func (x *halves) split(h *Header, rows []float32) error {
 // join is the inverse of split.
 func (x *halves) join(h *Header, rows []float32) []float32 {
 	rows = slices.Grow(rows[:0], len(x.weights)+len(x.slots))
-	slots, extra := x.slots, h.Stride()-h.Width
+	half, slots, extra := h.Type.half(), x.slots, h.Stride()-h.Width
 	for i, w := range x.weights {
-		rows = append(rows, h.Half.Widen(w))
+		rows = append(rows, half.Widen(w))
 		if (i+1)%h.Width == 0 {
 			rows, slots = append(rows, slots[:extra]...), slots[extra:]
 		}

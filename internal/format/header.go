@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"unicode/utf8"
 
-	"github.com/rowan-embeddings/rowan/internal/kernel"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -23,7 +22,7 @@ const Unknown = -1
 type Slot struct {
 	// Name is at most 1,024 bytes of UTF-8: "accumulator".
 	Name string
-	// Width is the number of float32, at least 1.
+	// Width is the number of numbers, at least 1.
 	Width int
 }
 
@@ -33,9 +32,9 @@ type Header struct {
 	Name string
 	// KeyType is the type of the keys.
 	KeyType tensor.KeyType
-	// Half is the form of the weights where they have 16 bits, 0 where they are
-	// float32. Slots are float32 in any case.
-	Half kernel.Half
+	// Type is the type of the weights. Slots and last steps are for types up to
+	// Float64; slots are float64 beside weights of Float64, else float32.
+	Type Type
 	// Width is the number of weights a row has, at least 1.
 	Width int
 	// Slots lie behind the weights, in this order and without padding.
@@ -59,8 +58,10 @@ type Header struct {
 // newer than it must be.
 func (h *Header) version() uint32 {
 	switch {
-	case h.Half != 0:
+	case h.Type > BFloat16:
 		return TableVersion
+	case h.Type != Float32:
+		return halvesVersion
 	case h.Policy != "":
 		return scoresVersion
 	}
@@ -81,8 +82,8 @@ func (h *Header) check() error {
 	if h.KeyType > tensor.String {
 		return invalid("key type %v", h.KeyType)
 	}
-	if h.Half > kernel.BFloat16 {
-		return invalid("weights of type %d: 0 is float32, 1 float16, 2 bfloat16", h.Half)
+	if err := h.checkType(); err != nil {
+		return err
 	}
 	if h.Rows < Unknown {
 		return invalid("row count %d: it must be at least 0, or Unknown", h.Rows)
@@ -117,6 +118,19 @@ func (h *Header) check() error {
 	return nil
 }
 
+// checkType reports a type that there is not, or that has no state and should have.
+func (h *Header) checkType() error {
+	switch {
+	case h.Type > Text:
+		return invalid("weights of %v: the types are 0, float32, to 8, string", h.Type)
+	case !h.Type.trained() && len(h.Slots) > 0:
+		return invalid("%d slots beside weights of %v: float32, float16, bfloat16 and float64 have some", len(h.Slots), h.Type)
+	case !h.Type.trained() && h.HasLast:
+		return invalid("last steps beside weights of %v: float32, float16, bfloat16 and float64 have some", h.Type)
+	}
+	return nil
+}
+
 func checkName(of, name string) error {
 	if len(name) > maxName || !utf8.ValidString(name) {
 		return invalid("name %.40q of a %s: it must be UTF-8 of at most %d bytes, got %d", name, of, maxName, len(name))
@@ -126,7 +140,7 @@ func checkName(of, name string) error {
 
 const (
 	flagLast   = 1
-	flagScores = 2 // version 2 always has it, version 1 never
+	flagScores = 2 // version 2 always has it, version 1 never, later ones as it comes
 )
 
 // append appends the body of the header, without preamble and CRC:
@@ -134,7 +148,7 @@ const (
 //	key type u8 | dtype u8 | flags u8 | 0 u8 | width u32 | rows i64 | seed u64 | step i64 |
 //	slots u32 | name | (slot width u32 | slot name) …
 //
-// and with scores behind that: policy name | clock i64. dtype is the Half.
+// and with scores behind that: policy name | clock i64. dtype is the Type.
 func (h *Header) append(b []byte) []byte {
 	le := binary.LittleEndian
 	flags := byte(0)
@@ -144,7 +158,7 @@ func (h *Header) append(b []byte) []byte {
 	if h.Policy != "" {
 		flags |= flagScores
 	}
-	b = append(b, byte(h.KeyType), byte(h.Half), flags, 0)
+	b = append(b, byte(h.KeyType), byte(h.Type), flags, 0)
 	b = le.AppendUint32(b, uint32(h.Width))
 	b = le.AppendUint64(b, uint64(h.Rows))
 	b = le.AppendUint64(b, h.Seed)
@@ -168,14 +182,16 @@ func appendName(b []byte, s string) []byte {
 }
 
 // versionHas reports whether files of a version have such weights, and scores.
-func versionHas(version uint32, half kernel.Half, scores bool) bool {
+func versionHas(version uint32, t Type, scores bool) bool {
 	switch version {
 	case TableVersion:
-		return half == kernel.Float16 || half == kernel.BFloat16
+		return t > BFloat16 && t <= Text
+	case halvesVersion:
+		return t.half() != 0
 	case scoresVersion:
-		return half == 0 && scores
+		return t == Float32 && scores
 	}
-	return half == 0 && !scores
+	return t == Float32 && !scores
 }
 
 // parseHeader is the inverse of append, for a file of a version. at is the
@@ -191,10 +207,10 @@ func parseHeader(version uint32, body []byte, at int64) (Header, error) {
 	slots := p.u32("slot count")
 	h.Name = p.name("table name")
 	h.HasLast = flags&flagLast != 0
-	h.Half = kernel.Half(dtype)
+	h.Type = Type(dtype)
 	scores := flags & flagScores
-	if !versionHas(version, h.Half, scores != 0) || flags&^(flagLast|flagScores) != 0 || zero != 0 {
-		p.fail("dtype %d, flags %#x, padding %d: of flags there are 1 and 2, and no padding; version 1 has dtype 0 and not flag 2, version 2 dtype 0 and flag 2, version 3 dtype 1 or 2. This is version %d",
+	if !versionHas(version, h.Type, scores != 0) || flags&^(flagLast|flagScores) != 0 || zero != 0 {
+		p.fail("dtype %d, flags %#x, padding %d: of flags there are 1 and 2, and no padding; version 1 has dtype 0 and not flag 2, version 2 dtype 0 and flag 2, version 3 dtype 1 or 2, version 4 dtype 3 to 8. This is version %d",
 			dtype, flags, zero, version)
 	}
 	for i := uint32(0); i < slots && p.err == nil; i++ {

@@ -8,7 +8,7 @@ import (
 
 // number is what files hold in bulk.
 type number interface {
-	uint8 | uint16 | float32 | uint32 | int64 | uint64
+	uint8 | uint16 | uint32 | uint64 | float32 | Cell
 }
 
 // littleEndian says that the host keeps numbers in memory as files do.
@@ -31,22 +31,33 @@ func toFile[T number](v []T, buf *[]byte, portable bool) []byte {
 	if littleEndian && !portable {
 		return view(v)
 	}
-	b := (*buf)[:0]
+	*buf = appendNumbers((*buf)[:0], v, portable)
+	return *buf
+}
+
+// appendNumbers appends the bytes of v, as files have them, to b.
+func appendNumbers[T number](b []byte, v []T, portable bool) []byte {
+	if littleEndian && !portable || unsafe.Sizeof(*new(T)) == 1 {
+		return append(b, view(v)...)
+	}
 	for _, x := range v {
 		switch x := any(x).(type) {
-		case float32:
-			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
 		case uint16:
 			b = binary.LittleEndian.AppendUint16(b, x)
 		case uint32:
 			b = binary.LittleEndian.AppendUint32(b, x)
-		case int64:
-			b = binary.LittleEndian.AppendUint64(b, uint64(x))
+		case int32:
+			b = binary.LittleEndian.AppendUint32(b, uint32(x))
+		case float32:
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
 		case uint64:
 			b = binary.LittleEndian.AppendUint64(b, x)
+		case int64:
+			b = binary.LittleEndian.AppendUint64(b, uint64(x))
+		case float64:
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
 		}
 	}
-	*buf = b
 	return b
 }
 
@@ -58,16 +69,20 @@ func fromFile[T number](v []T, portable bool) {
 	b := view(v)
 	for i := range v {
 		switch x := any(&v[i]).(type) {
-		case *float32:
-			*x = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 		case *uint16:
 			*x = binary.LittleEndian.Uint16(b[2*i:])
 		case *uint32:
 			*x = binary.LittleEndian.Uint32(b[4*i:])
-		case *int64:
-			*x = int64(binary.LittleEndian.Uint64(b[8*i:]))
+		case *int32:
+			*x = int32(binary.LittleEndian.Uint32(b[4*i:]))
+		case *float32:
+			*x = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 		case *uint64:
 			*x = binary.LittleEndian.Uint64(b[8*i:])
+		case *int64:
+			*x = int64(binary.LittleEndian.Uint64(b[8*i:]))
+		case *float64:
+			*x = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
 		}
 	}
 }

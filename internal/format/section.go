@@ -45,6 +45,9 @@ func (s *sink) write32(a, b uint32) {
 	s.write(le.AppendUint32(le.AppendUint32(s.small[:0], a), b))
 }
 
+// writeSize writes one short field.
+func (s *sink) writeSize(n uint32) { s.write(binary.LittleEndian.AppendUint32(s.small[:0], n)) }
+
 // end closes a section with its CRC.
 func (s *sink) end() {
 	crc := binary.LittleEndian.AppendUint32(s.small[:0], s.crc)

@@ -22,9 +22,15 @@ type Block struct {
 	Last []int64
 	// Scores are what the header's Policy gave each row, where it has one.
 	Scores []int64
-	// Rows holds Header.Stride numbers a row: weights, then slots. Where the
-	// header has a Half, weights are numbers that it holds.
+	// Rows holds Header.Stride numbers a row, weights and then slots, where the
+	// header's Type is Float32, Float16 or BFloat16. Weights are numbers that it
+	// holds.
 	Rows []float32
+	// Cells holds as many numbers in their bytes, little endian, where the Type
+	// is Float64, Int8, Int32, Int64 or Bool: see [AppendCells] and [ReadCells].
+	Cells []byte
+	// Texts holds Header.Width strings a row where the Type is Text.
+	Texts []string
 }
 
 // Len returns the number of rows.
@@ -38,6 +44,7 @@ type TableWriter struct {
 	rows   int64
 	closed bool
 	keys   texts
+	texts  texts
 	halves halves
 }
 
@@ -61,25 +68,30 @@ func (t *TableWriter) WriteBlock(b *Block) error {
 	if err := t.h.checkBlock(b); err != nil {
 		return err
 	}
-	if t.h.Half != 0 {
-		if err := t.halves.split(&t.h, b.Rows); err != nil {
-			return err
-		}
+	if err := t.lay(b); err != nil {
+		return err
 	}
 	if err := t.writeKeys(b.Keys, b.Strings); err != nil {
 		return err
 	}
 	writeNumbers(&t.out, b.Last)
 	writeNumbers(&t.out, b.Scores)
-	if t.h.Half != 0 {
-		writeNumbers(&t.out, t.halves.weights)
-		writeNumbers(&t.out, t.halves.slots)
-	} else {
-		writeNumbers(&t.out, b.Rows)
-	}
+	t.writeRows(b)
 	t.out.end()
 	t.rows += int64(b.Len())
 	return t.out.err
+}
+
+// lay prepares rows that a file has in another form than a block. What does not
+// fit is ErrInvalid.
+func (t *TableWriter) lay(b *Block) error {
+	switch {
+	case t.h.Type == Text:
+		return t.texts.lay(b.Texts, "texts")
+	case t.h.Type.half() != 0:
+		return t.halves.split(&t.h, b.Rows)
+	}
+	return nil
 }
 
 // writeKeys begins a block with its keys, of the one kind or the other. After
@@ -96,6 +108,22 @@ func (t *TableWriter) writeKeys(numbers []uint64, strings []string) error {
 	t.out.write32(uint32(len(strings)), t.keys.size())
 	t.keys.write(&t.out)
 	return nil
+}
+
+// writeRows writes the rows of a block that lay has prepared.
+func (t *TableWriter) writeRows(b *Block) {
+	switch {
+	case t.h.Type == Text:
+		t.out.writeSize(t.texts.size())
+		t.texts.write(&t.out)
+	case t.h.Type.cell() > 0:
+		t.out.write(b.Cells)
+	case t.h.Type.half() != 0:
+		writeNumbers(&t.out, t.halves.weights)
+		writeNumbers(&t.out, t.halves.slots)
+	default:
+		writeNumbers(&t.out, b.Rows)
+	}
 }
 
 // Close ends the file with its footer; it does not close the underlying writer.
@@ -134,10 +162,34 @@ func (h *Header) checkBlock(b *Block) error {
 	if len(b.Scores) != scores {
 		return invalid("%d scores for %d rows, expected %d", len(b.Scores), n, scores)
 	}
-	if len(b.Rows) != n*h.Stride() {
-		return invalid("%d numbers for %d rows of %d", len(b.Rows), n, h.Stride())
+	if err := h.checkRows(b); err != nil {
+		return err
 	}
 	return h.checkKeys(b.Keys)
+}
+
+// checkRows compares the lengths of what a block may have rows in.
+func (h *Header) checkRows(b *Block) error {
+	numbers := int64(b.Len()) * int64(h.Stride())
+	var rows, cells, texts int64
+	switch size := h.Type.cell(); {
+	case size > 0:
+		cells = numbers * int64(size)
+	case h.Type == Text:
+		texts = numbers
+	default:
+		rows = numbers
+	}
+	for _, part := range [...]struct {
+		what string
+		got  int
+		want int64
+	}{{"numbers", len(b.Rows), rows}, {"bytes of cells", len(b.Cells), cells}, {"texts", len(b.Texts), texts}} {
+		if int64(part.got) != part.want {
+			return invalid("%d %s for %d rows of %d %v, expected %d", part.got, part.what, b.Len(), h.Stride(), h.Type, part.want)
+		}
+	}
+	return h.checkCells(b.Cells)
 }
 
 func (h *Header) checkKeys(keys []uint64) error {
@@ -162,6 +214,7 @@ type TableReader struct {
 	block Block
 
 	keys   texts
+	texts  texts
 	halves halves
 }
 
@@ -210,8 +263,8 @@ func (t *TableReader) next() error {
 	if n > MaxBlockRows {
 		return corrupt(start, "a block of %d rows, at most %d", n, MaxBlockRows)
 	}
-	if int64(n)*int64(t.h.Stride()) > math.MaxInt/4 {
-		return corrupt(start, "a block of %d rows of %d numbers is more than this machine can address", n, t.h.Stride())
+	if int64(n)*int64(t.h.Stride()) > math.MaxInt/int64(t.h.Type.inMemory()) {
+		return corrupt(start, "a block of %d rows of %d %v is more than this machine can address", n, t.h.Stride(), t.h.Type)
 	}
 	if t.h.Rows != Unknown && t.rows+int64(n) > t.h.Rows {
 		return corrupt(start, "more rows than the %d of the header", t.h.Rows)
@@ -220,6 +273,9 @@ func (t *TableReader) next() error {
 		return err
 	}
 	if err := t.h.checkKeys(t.block.Keys); err != nil {
+		return corrupt(start, "%v", err)
+	}
+	if err := t.h.checkCells(t.block.Cells); err != nil {
 		return corrupt(start, "%v", err)
 	}
 	t.rows += int64(n)
@@ -240,15 +296,34 @@ func (t *TableReader) readBlock(n int) (err error) {
 			return err
 		}
 	}
-	if t.h.Half != 0 {
-		err = t.readHalves(n)
-	} else {
-		t.block.Rows, err = readNumbers(&t.in, t.block.Rows, n*t.h.Stride(), "rows")
-	}
-	if err != nil {
+	if err := t.readRows(n); err != nil {
 		return err
 	}
 	return t.in.end("block")
+}
+
+func (t *TableReader) readRows(n int) (err error) {
+	switch size := t.h.Type.cell(); {
+	case t.h.Type == Text:
+		err = t.readTexts(n * t.h.Width)
+	case size > 0:
+		t.block.Cells, err = readNumbers(&t.in, t.block.Cells, n*t.h.Stride()*size, "rows")
+	case t.h.Type.half() != 0:
+		err = t.readHalves(n)
+	default:
+		t.block.Rows, err = readNumbers(&t.in, t.block.Rows, n*t.h.Stride(), "rows")
+	}
+	return err
+}
+
+// readTexts reads rows of n strings in all.
+func (t *TableReader) readTexts(n int) error {
+	size, err := readSize(&t.in, "size of the texts")
+	if err != nil {
+		return err
+	}
+	t.block.Texts, err = t.texts.read(&t.in, t.block.Texts, n, size, "texts")
+	return err
 }
 
 func (t *TableReader) readKeys(n int) error {

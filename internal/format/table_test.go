@@ -12,7 +12,6 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/rowan-embeddings/rowan/internal/kernel"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -56,6 +55,7 @@ func decode(r io.Reader, portable bool) (t table, err error) {
 		t.blocks = append(t.blocks, Block{
 			Keys: slices.Clone(b.Keys), Strings: slices.Clone(b.Strings),
 			Last: slices.Clone(b.Last), Scores: slices.Clone(b.Scores), Rows: slices.Clone(b.Rows),
+			Cells: slices.Clone(b.Cells), Texts: slices.Clone(b.Texts),
 		})
 	}
 }
@@ -104,15 +104,71 @@ func samples() map[string]table {
 			blocks: []Block{{Strings: []string{"a"}, Scores: []int64{6}, Rows: []float32{1, 2}}},
 		},
 		"halves": {
-			h: Header{Name: "film", Width: 3, Rows: 3, HasLast: true, Half: kernel.Float16, Slots: []Slot{{"m", 1}}},
+			h: Header{Name: "film", Width: 3, Rows: 3, HasLast: true, Type: Float16, Slots: []Slot{{"m", 1}}},
 			blocks: []Block{
 				{Keys: []uint64{1, 2}, Last: []int64{3, 4}, Rows: []float32{1, 65504, 0x1p-24, 0.1, negativeZero, halfNaN, -2, nan}},
 				{Keys: []uint64{3}, Last: []int64{5}, Rows: []float32{float32(math.Inf(1)), 0.5, 2, 4}},
 			},
 		},
 		"halves without slots, with scores": {
-			h:      Header{Width: 2, Rows: 1, Half: kernel.BFloat16, Policy: "alter", KeyType: tensor.String},
+			h:      Header{Width: 2, Rows: 1, Type: BFloat16, Policy: "alter", KeyType: tensor.String},
 			blocks: []Block{{Strings: []string{"a"}, Scores: []int64{6}, Rows: []float32{halfNaN, 0x1p-133}}},
+		},
+		"float64": {
+			h: Header{Name: "film", Width: 2, Rows: 3, HasLast: true, Type: Float64, Slots: []Slot{{"m", 1}}},
+			blocks: []Block{
+				{Keys: []uint64{1, 2}, Last: []int64{3, 4},
+					Cells: AppendCells(nil, []float64{1, math.Float64frombits(0x7ff0123456789abc), 0x1p-1074, 0.1, math.Copysign(0, -1), math.Inf(1)})},
+				{Keys: []uint64{3}, Last: []int64{5}, Cells: AppendCells(nil, []float64{math.MaxFloat64, 2, 3})},
+			},
+		},
+		"float64 without slots, with scores": {
+			h:      Header{Width: 1, Rows: 1, Type: Float64, Policy: "alter", KeyType: tensor.String},
+			blocks: []Block{{Strings: []string{"a"}, Scores: []int64{6}, Cells: AppendCells(nil, []float64{0.1})}},
+		},
+		"int8": {
+			h:      Header{Name: "flag", Width: 3, Rows: 1, Type: Int8},
+			blocks: []Block{{Keys: []uint64{1}, Cells: AppendCells(nil, []int8{math.MinInt8, -1, math.MaxInt8})}},
+		},
+		"int8 with scores": {
+			h:      Header{Width: 1, Rows: Unknown, Type: Int8, Policy: "p"},
+			blocks: []Block{{Keys: []uint64{1, 2}, Scores: []int64{1, 2}, Cells: AppendCells(nil, []int8{3, 4})}},
+		},
+		"int32 weights": {
+			h:      Header{Name: "clicks", Width: 2, Rows: 2, Type: Int32, KeyType: tensor.Int32},
+			blocks: []Block{{Keys: []uint64{1, 2}, Cells: AppendCells(nil, []int32{math.MinInt32, -1, math.MaxInt32, 0})}},
+		},
+		"int32 weights with scores": {
+			h:      Header{Width: 1, Rows: 1, Type: Int32, Policy: "p"},
+			blocks: []Block{{Keys: []uint64{1}, Scores: []int64{1}, Cells: AppendCells(nil, []int32{1})}},
+		},
+		"int64 weights": {
+			h: Header{Name: "next", Width: 1, Rows: Unknown, Type: Int64},
+			blocks: []Block{{Keys: []uint64{1, 2}, Cells: AppendCells(nil, []int64{math.MinInt64, math.MaxInt64})},
+				{Keys: []uint64{3}, Cells: AppendCells(nil, []int64{-1})}},
+		},
+		"int64 weights with scores": {
+			h:      Header{Width: 1, Rows: 1, Type: Int64, Policy: "p", KeyType: tensor.String},
+			blocks: []Block{{Strings: []string{"a"}, Scores: []int64{1}, Cells: AppendCells(nil, []int64{1})}},
+		},
+		"bool": {
+			h:      Header{Name: "seen", Width: 3, Rows: 2, Type: Bool},
+			blocks: []Block{{Keys: []uint64{1, 2}, Cells: AppendCells(nil, []bool{true, false, true, false, false, true})}},
+		},
+		"bool with scores": {
+			h:      Header{Width: 1, Rows: 1, Type: Bool, Policy: "p"},
+			blocks: []Block{{Keys: []uint64{1}, Scores: []int64{1}, Cells: AppendCells(nil, []bool{true})}},
+		},
+		"text": {
+			h: Header{Name: "title", Width: 2, Rows: 3, Type: Text},
+			blocks: []Block{
+				{Keys: []uint64{1, 2}, Texts: []string{"Heat", "", "\xff\x00", "1995"}},
+				{Keys: []uint64{3}, Texts: []string{"", ""}},
+			},
+		},
+		"text of strings with scores": {
+			h:      Header{Width: 1, Rows: Unknown, Type: Text, KeyType: tensor.String, Policy: "p", Clock: 3},
+			blocks: []Block{{Strings: []string{"a", "bcd"}, Scores: []int64{1, 2}, Texts: []string{"Komödie", "b"}}},
 		},
 		"string": {
 			h: Header{Name: "genre", Width: 1, KeyType: tensor.String, Rows: 4},
@@ -133,7 +189,8 @@ func same(a, b table) bool {
 	}
 	return reflect.DeepEqual(a.h, b.h) && slices.EqualFunc(a.blocks, b.blocks, func(a, b Block) bool {
 		return slices.Equal(a.Keys, b.Keys) && slices.Equal(a.Strings, b.Strings) &&
-			slices.Equal(a.Last, b.Last) && slices.Equal(a.Scores, b.Scores) && bytes.Equal(view(a.Rows), view(b.Rows))
+			slices.Equal(a.Last, b.Last) && slices.Equal(a.Scores, b.Scores) && bytes.Equal(view(a.Rows), view(b.Rows)) &&
+			bytes.Equal(a.Cells, b.Cells) && slices.Equal(a.Texts, b.Texts)
 	})
 }
 
@@ -316,6 +373,11 @@ func TestHeadersThatCannotBe(t *testing.T) {
 		"row count -2":                   {Width: 1, Rows: -2},
 		"step -1":                        {Width: 1, Step: -1},
 		"clock 1 without a policy":       {Width: 1, Clock: 1},
+		"weights of Type(9)":             {Width: 1, Type: Text + 1},
+		"1 slots beside weights of int8": {Width: 1, Type: Int8, Slots: []Slot{{"m", 1}}},
+		"1 slots beside weights of str":  {Width: 1, Type: Text, Slots: []Slot{{"m", 1}}},
+		"last steps beside weights of i": {Width: 1, Type: Int64, HasLast: true},
+		"last steps beside weights of b": {Width: 1, Type: Bool, HasLast: true},
 		"of a policy: it must be UTF-8":  {Width: 1, Policy: "\xff"},
 		"of a table: it must be UTF-8":   {Width: 1, Name: "\xff"},
 		"of a slot: it must be UTF-8 of": {Width: 1, Slots: []Slot{{strings.Repeat("x", 1025), 1}}},
@@ -344,6 +406,7 @@ func TestHeadersThatCannotBe(t *testing.T) {
 func TestBlocksThatCannotBe(t *testing.T) {
 	numeric := Header{Name: "t", Width: 2, Rows: Unknown}
 	with := func(change func(*Header)) Header { h := numeric; change(&h); return h }
+	of := func(t Type) Header { return with(func(h *Header) { h.Type = t }) }
 	megabyte := []string{strings.Repeat("x", 1<<20)}
 	tests := []struct {
 		want string
@@ -359,8 +422,18 @@ func TestBlocksThatCannotBe(t *testing.T) {
 		{"0 last steps for 1 rows, expected 1", with(func(h *Header) { h.HasLast = true }), Block{Keys: []uint64{1}, Rows: []float32{1, 2}}},
 		{"1 scores for 1 rows, expected 0", numeric, Block{Keys: []uint64{1}, Scores: []int64{1}, Rows: []float32{1, 2}}},
 		{"0 scores for 1 rows, expected 1", with(func(h *Header) { h.Policy = "p" }), Block{Keys: []uint64{1}, Rows: []float32{1, 2}}},
+		{"3 numbers for 1 rows of 2 float32, expected 2", numeric, Block{Keys: []uint64{1}, Rows: []float32{1, 2, 3}}},
+		{"16 bytes of cells for 1 rows of 2 float32, expected 0", numeric, Block{Keys: []uint64{1}, Rows: []float32{1, 2}, Cells: make([]byte, 16)}},
+		{"2 numbers for 1 rows of 2 int64, expected 0", of(Int64), Block{Keys: []uint64{1}, Rows: []float32{1, 2}}},
+		{"15 bytes of cells for 1 rows of 2 int64, expected 16", of(Int64), Block{Keys: []uint64{1}, Cells: make([]byte, 15)}},
+		{"8 bytes of cells for 1 rows of 2 int8, expected 2", of(Int8), Block{Keys: []uint64{1}, Cells: make([]byte, 8)}},
+		{"2 texts for 1 rows of 2 int32, expected 0", of(Int32), Block{Keys: []uint64{1}, Cells: make([]byte, 8), Texts: make([]string, 2)}},
+		{"1 texts for 1 rows of 2 string, expected 2", of(Text), Block{Keys: []uint64{1}, Texts: []string{"a"}}},
+		{"bool 1 of a block is 2: it must be 0 or 1", of(Bool), Block{Keys: []uint64{1}, Cells: []byte{1, 2}}},
+		{"2048 texts of 2147483648 bytes together", of(Text), Block{Keys: make([]uint64, 1024), Texts: slices.Repeat(megabyte, 2048)}},
 		{"2048 keys of 2147483648 bytes together", with(func(h *Header) { h.KeyType = tensor.String }),
 			Block{Strings: slices.Repeat(megabyte, 2048), Rows: make([]float32, 2*2048)}},
+		{"weight 0.1: float16 does not hold it", of(Float16), Block{Keys: []uint64{1}, Rows: []float32{1, 0.1}}},
 		{"key 2147483648 in a table of int32", with(func(h *Header) { h.KeyType = tensor.Int32 }), Block{Keys: []uint64{1 << 31}, Rows: []float32{1, 2}}},
 	}
 	for _, test := range tests {
