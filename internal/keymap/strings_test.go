@@ -414,3 +414,31 @@ func TestChunksThatDieOpen(t *testing.T) {
 		t.Errorf("%d chunks in use for no key, want the open one", n)
 	}
 }
+
+// TestLongKeyAfterDeadOnes closes a chunk that is mostly dead for a key that does
+// not fit beside what is moved out of it.
+func TestLongKeyAfterDeadOnes(t *testing.T) {
+	s := newStrings(t, Options{})
+	key := func(row int) string {
+		if row == 25 {
+			return strings.Repeat("long", MaxString/4)
+		}
+		return fmt.Sprint(row, strings.Repeat("z", 2000))
+	}
+	for row := range 26 {
+		if row == 25 {
+			for dead := 10; dead < 25; dead++ {
+				s.Delete(HashString(key(dead)), key(dead))
+			}
+		}
+		if _, _, err := s.FindOrInsert(HashString(key(row)), key(row), uint32(row)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkText(t, s)
+	for _, row := range []int{0, 9, 25} {
+		if got, ok := s.Key(uint32(row)); !ok || got != key(row) {
+			t.Errorf("row %d has a key of %d bytes, %v; want %d bytes", row, len(got), ok, len(key(row)))
+		}
+	}
+}

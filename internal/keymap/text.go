@@ -82,10 +82,11 @@ func (s *Strings) write(p *part, row uint32, key string) error {
 }
 
 // append writes a record into the open chunk of a stripe, or into a new one if it
-// does not fit.
+// does not fit. A turn may bring up to 32 KiB into the new one: where a long
+// record does not fit beside that, another turn finds nothing dead to move.
 func (s *Strings) append(p *part, row uint32, key string) error {
 	size := uint32(recordHeader + len(key))
-	if p.open == slab.None || s.chunk(p.open).used()+size > chunkBytes {
+	for p.open == slab.None || s.chunk(p.open).used()+size > chunkBytes {
 		if err := s.turn(p); err != nil {
 			return err
 		}
