@@ -120,3 +120,79 @@ func BenchmarkBuild(b *testing.B) {
 		})
 	}
 }
+
+// stringKeys returns n strings of 8 to 39 bytes and their hashes.
+func stringKeys(n int) (keys []string, hashes []uint64) {
+	r := rand.New(rand.NewPCG(4, uint64(n)))
+	keys, hashes = make([]string, n), make([]uint64, n)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("%0*x", 8+r.IntN(32), i)
+		hashes[i] = HashString(keys[i])
+	}
+	return keys, hashes
+}
+
+// BenchmarkStringsFind looks present keys up in random order, in batches; an
+// operation is a key, its hash not included.
+func BenchmarkStringsFind(b *testing.B) {
+	for _, n := range []int{10_000, 1_000_000} {
+		keys, hashes := stringKeys(n)
+		b.Run(fmt.Sprintf("impl=rowan/keys=%d", n), func(b *testing.B) {
+			s := buildStrings(b, keys, hashes)
+			defer s.Close()
+			rand.New(rand.NewPCG(2, 2)).Shuffle(n, func(i, j int) {
+				keys[i], keys[j], hashes[i], hashes[j] = keys[j], keys[i], hashes[j], hashes[i]
+			})
+			rows := make([]uint32, benchBatch)
+			at := 0
+			b.ResetTimer()
+			for done := 0; done < b.N; done += benchBatch {
+				if at+benchBatch > n {
+					at = 0
+				}
+				s.Find(hashes[at:at+benchBatch], keys[at:at+benchBatch], rows)
+				at += benchBatch
+			}
+			b.ReportMetric(float64(s.Bytes())/float64(s.Len()), "B/key")
+		})
+	}
+}
+
+// buildStrings makes a map of keys by batched inserts from empty.
+func buildStrings(b testing.TB, keys []string, hashes []uint64) *Strings {
+	s, err := NewStrings(Options{Stripes: 16})
+	if err != nil {
+		b.Fatal(err)
+	}
+	rows, free, added := make([]uint32, benchBatch), make([]uint32, benchBatch), make([]uint32, benchBatch)
+	for at := 0; at < len(keys); at += benchBatch {
+		end := min(at+benchBatch, len(keys))
+		for i := range end - at {
+			free[i] = uint32(at + i)
+		}
+		if _, err := s.Insert(hashes[at:end], keys[at:end], rows[:end-at], free, added); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return s
+}
+
+// BenchmarkStringsBuild inserts keys into an empty map that grows, deletes every
+// other one and inserts those again; ns/key is what counts.
+func BenchmarkStringsBuild(b *testing.B) {
+	const n = 1_000_000
+	keys, hashes := stringKeys(n)
+	for b.Loop() {
+		s := buildStrings(b, keys, hashes)
+		for i := 0; i < n; i += 2 {
+			s.Delete(hashes[i], keys[i])
+		}
+		for i := 0; i < n; i += 2 {
+			if _, _, err := s.FindOrInsert(hashes[i], keys[i], uint32(i)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		s.Close()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/key")
+}
