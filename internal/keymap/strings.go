@@ -5,17 +5,19 @@ import (
 	"fmt"
 	"iter"
 	"strings"
-	"sync/atomic"
 	"unsafe"
 
-	"github.com/rowan-embeddings/rowan/internal/slab"
+	"github.com/rowan-embeddings/rowan/internal/text"
 )
 
+// MaxString is the longest string that can be a key, in bytes.
+const MaxString = text.MaxString
+
 // Strings takes strings to row numbers and row numbers back to strings. A [Map]
-// finds the row by the hash alone, the row tells where its key lies, and the key
-// is compared there:
+// finds the row by the hash alone, a [text.Store] has the key under the number of
+// its row, and the key is compared there:
 //
-//	hash ──► index (Map) ──► row ──► places[row] ──► text: row│length│bytes
+//	hash ──► index (Map) ──► row ──► text (Store): place ──► length│bytes
 //
 // Each arrow is a cache miss of a cold key, and a block of keys makes each step
 // together, so that the misses overlap.
@@ -27,17 +29,15 @@ import (
 // The locking is that of Map. Callers pass HashString of each key, or another
 // hash if they always pass the same one.
 type Strings struct {
-	index  *Map
-	places *slab.Slab // eight bytes a row: where its record lies in text, or 0
-	text   *slab.Slab // chunks of records
-	parts  []part
+	index *Map
+	text  *text.Store // the key of each row
+	parts []part
 }
 
-// part is what a stripe of Strings has beside its part of the index.
+// part is what a stripe of Strings has beside its parts of the index and the text.
 type part struct {
-	open  uint32          // the chunk that takes new records, or slab.None
 	twins map[string]twin // keys whose hash the index gives to another key; nil nearly always
-	_     [48]byte
+	_     [56]byte
 }
 
 // twin is a key that the index does not know.
@@ -62,15 +62,10 @@ func NewStrings(o Options) (*Strings, error) {
 
 func (s *Strings) start() (err error) {
 	for i := range s.parts {
-		s.parts[i].open, s.parts[i].twins = slab.None, nil
+		s.parts[i].twins = nil
 	}
-	if s.places, err = slab.New(slab.Options{Stride: placeBytes / 4}); err != nil {
-		return err
-	}
-	if s.text, err = slab.New(slab.Options{Stride: chunkBytes / 4}); err != nil {
-		return errors.Join(err, s.places.Close())
-	}
-	return nil
+	s.text, err = text.New(text.Options{Stripes: len(s.parts)})
+	return err
 }
 
 // Stripes returns the number of stripes.
@@ -103,25 +98,15 @@ func (s *Strings) Find(hashes []uint64, keys []string, rows []uint32) {
 	s.findBlock(hashes, keys, rows)
 }
 
-// findBlock looks all keys up in the index, then reads all places, then all
-// lengths, then compares.
+// findBlock looks all keys up in the index, then reads all that has been found,
+// then compares.
 func (s *Strings) findBlock(hashes []uint64, keys []string, rows []uint32) {
 	rows, keys = rows[:len(hashes)], keys[:len(hashes)]
 	s.index.Find(hashes, rows)
-	var at [block]uint64
-	var length [block]int
+	var found [block]string
+	s.text.ReadAll(rows, found[:])
 	for i, row := range rows {
-		if row != None {
-			at[i] = s.place(row)
-		}
-	}
-	for i, row := range rows {
-		if row != None {
-			length[i] = s.length(at[i])
-		}
-	}
-	for i, row := range rows {
-		if row != None && (length[i] != len(keys[i]) || s.record(at[i]) != keys[i]) {
+		if row != None && found[i] != keys[i] {
 			rows[i] = s.twin(hashes[i], keys[i])
 		}
 	}
@@ -138,7 +123,7 @@ func (s *Strings) twin(hash uint64, key string) uint32 {
 // Get returns the row of a key, or None.
 func (s *Strings) Get(hash uint64, key string) uint32 {
 	row := s.index.Get(hash)
-	if row == None || s.record(s.place(row)) == key {
+	if row == None || s.text.Read(row) == key {
 		return row
 	}
 	return s.twin(hash, key)
@@ -152,11 +137,15 @@ func (s *Strings) FindOrInsert(hash uint64, key string, next uint32) (row uint32
 	if row = s.Get(hash, key); row != None {
 		return row, true, nil
 	}
-	p := &s.parts[s.Stripe(hash)]
-	if err := s.write(p, next, key); err != nil {
-		return None, false, err
+	if len(key) > MaxString {
+		return None, false, fmt.Errorf("%w: at most %d bytes; received %d, beginning %.40q", ErrLong, MaxString, len(key), key)
+	}
+	stripe := s.Stripe(hash)
+	if err := s.text.Write(stripe, next, key); err != nil {
+		return None, false, fmt.Errorf("keymap: the key of row %d: %w", next, err)
 	}
 	if _, taken := s.index.FindOrInsert(hash, next); taken {
+		p := &s.parts[stripe]
 		if p.twins == nil {
 			p.twins = make(map[string]twin)
 		}
@@ -198,12 +187,13 @@ func (s *Strings) Insert(hashes []uint64, keys []string, rows, free, added []uin
 // Delete removes a key and returns its row, or None and false if it is absent.
 // It changes the stripe of the hash.
 func (s *Strings) Delete(hash uint64, key string) (row uint32, ok bool) {
-	p := &s.parts[s.Stripe(hash)]
+	stripe := s.Stripe(hash)
+	p := &s.parts[stripe]
 	row = s.index.Get(hash)
 	switch {
 	case row == None:
 		return None, false
-	case s.record(s.place(row)) == key:
+	case s.text.Read(row) == key:
 		s.index.Delete(hash)
 		s.promote(p, hash)
 	default:
@@ -214,7 +204,7 @@ func (s *Strings) Delete(hash uint64, key string) (row uint32, ok bool) {
 		row = t.row
 		delete(p.twins, key)
 	}
-	s.erase(p, row)
+	s.text.Erase(stripe, row)
 	return row, true
 }
 
@@ -235,7 +225,7 @@ func (s *Strings) All(stripe int) iter.Seq2[string, uint32] {
 	return func(yield func(string, uint32) bool) {
 		more := true
 		s.index.stripes[stripe].each(func(_ uint64, row uint32) bool {
-			more = yield(strings.Clone(s.record(s.place(row))), row)
+			more = yield(strings.Clone(s.text.Read(row)), row)
 			return more
 		})
 		for key, t := range s.parts[stripe].twins {
@@ -249,14 +239,10 @@ func (s *Strings) All(stripe int) iter.Seq2[string, uint32] {
 // Key returns a copy of the key that has a row, or false if none has. It reads
 // the stripe of that key: a caller who does not know it locks all.
 func (s *Strings) Key(row uint32) (key string, ok bool) {
-	if uint64(row)*(placeBytes/4) >= uint64(len(s.places.Data())) {
+	if !s.text.Has(row) {
 		return "", false
 	}
-	at := s.place(row)
-	if at == 0 {
-		return "", false
-	}
-	return strings.Clone(s.record(at)), true
+	return strings.Clone(s.text.Read(row)), true
 }
 
 // Reserve lays stripes that are still empty out for n keys in all. It touches
@@ -277,9 +263,6 @@ func (s *Strings) Close() error {
 	if err := s.index.Close(); err != nil {
 		return err
 	}
-	if err := s.places.Close(); err != nil {
-		return err
-	}
 	return s.text.Close()
 }
 
@@ -287,7 +270,7 @@ func (s *Strings) Close() error {
 // reads all stripes.
 func (s *Strings) Bytes() int64 {
 	const perTwin = 64
-	n := s.index.Bytes() + s.places.Bytes() + s.text.Bytes()
+	n := s.index.Bytes() + s.text.Bytes()
 	for i := range s.parts {
 		n += int64(unsafe.Sizeof(part{})) + int64(len(s.parts[i].twins))*perTwin
 	}
@@ -297,17 +280,5 @@ func (s *Strings) Bytes() int64 {
 // HugePages returns how many of the map's bytes the system backs with huge pages
 // at this moment.
 func (s *Strings) HugePages() int64 {
-	return s.index.HugePages() + s.places.HugePages() + s.text.HugePages()
-}
-
-// place returns where the record of a row lies. Rows of other stripes may be
-// written meanwhile, and compaction asks about rows that have gone to another
-// stripe: hence the atomic.
-func (s *Strings) place(row uint32) uint64 { return atomic.LoadUint64(s.placeOf(row)) }
-
-func (s *Strings) setPlace(row uint32, at uint64) { atomic.StoreUint64(s.placeOf(row), at) }
-
-func (s *Strings) placeOf(row uint32) *uint64 {
-	base := unsafe.Pointer(unsafe.SliceData(s.places.Data()))
-	return (*uint64)(unsafe.Add(base, uintptr(row)*placeBytes))
+	return s.index.HugePages() + s.text.HugePages()
 }
