@@ -7,7 +7,7 @@ import "fmt"
 //
 // The scan for the largest number is vectorised: 1.4 µs for 8,192 indices (Zen
 // 3), whose rows take 250 µs to pool where they are cold and 25 where they are not.
-func rowsFit(slab []float32, stride, need int, idx []uint32) {
+func rowsFit[F Float](slab []F, stride, need int, idx []uint32) {
 	if len(idx) == 0 {
 		return
 	}
@@ -19,7 +19,7 @@ func rowsFit(slab []float32, stride, need int, idx []uint32) {
 }
 
 // blockFits panics unless x has at least rows*width numbers.
-func blockFits(name string, x []float32, rows, width int) {
+func blockFits[F Float](name string, x []F, rows, width int) {
 	if width < 1 || len(x)/width < rows {
 		panic(fmt.Sprintf("kernel: %s needs %d rows of %d numbers, got %d numbers", name, rows, width, len(x)))
 	}

@@ -29,6 +29,11 @@
 // j+16, j+32 and so on, and then 8 lanes are added to 8, 4 to 4, 2 to 2, 1 to 1.
 // Only the payload of a NaN may differ.
 //
+// # Rows of float64
+//
+// The rules of the optimisers are there for rows of float64 too, as functions
+// whose names end in 64: the reference, in float64, and no assembly.
+//
 // # Bounds
 //
 // A length, offset or row number that points outside its slice is a mistake of
@@ -41,7 +46,7 @@
 //
 // pool.go, rows.go, update.go and sort.go are the contracts; kernel_generic.go
 // is the reference; kernel_amd64.go chooses between it and kernel_amd64.s, which
-// go generate writes from the descriptions in _gen.
+// go generate writes from the descriptions in _gen. rules64.go is float64's.
 package kernel
 
 // MaxRows is the most row numbers that a caller may pass to one call: Go

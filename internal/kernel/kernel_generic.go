@@ -3,8 +3,11 @@ package kernel
 import "math"
 
 // The reference: plain loops that every other path must equal bit for bit. A
-// product that is added is converted to float32 first, which forbids the
-// compiler to fuse the two.
+// product that is added is converted to its own type first, which forbids the
+// compiler to fuse the two. What rows of float64 need too is written for both.
+
+// Float is the type of the numbers of rows.
+type Float interface{ float32 | float64 }
 
 func maxIndexGo(idx []uint32) uint32 {
 	top := uint32(0)
@@ -70,16 +73,16 @@ func scaleRowsGo(x []float32, width int, scale []float32) {
 	}
 }
 
-func dotGo(a, b []float32) float32 {
-	var lane [16]float32
+func dotGo[F Float](a, b []F) F {
+	var lane [16]F
 	for i, x := range a {
-		lane[i%16] += float32(x * b[i])
+		lane[i%16] += F(x * b[i])
 	}
 	return tree(&lane)
 }
 
 // tree adds the lanes: 8 to 8, 4 to 4, 2 to 2, 1 to 1.
-func tree(lane *[16]float32) float32 {
+func tree[F Float](lane *[16]F) F {
 	for half := 8; half > 0; half /= 2 {
 		for j := range half {
 			lane[j] += lane[j+half]
@@ -95,51 +98,51 @@ func sumSquaresGo(dst, x []float32, width int) {
 	}
 }
 
-func sgdGo(slab []float32, stride, width int, rows []uint32, grads []float32, lr float32) {
+func sgdGo[F Float](slab []F, stride, width int, rows []uint32, grads []F, lr F) {
 	for i, r := range rows {
 		row := slab[int(r)*stride:][:width]
 		for j, g := range grads[i*width:][:width] {
-			row[j] -= float32(lr * g)
+			row[j] -= F(lr * g)
 		}
 	}
 }
 
-func adagradGo(slab []float32, stride, width int, rows []uint32, grads []float32, lr, eps float32) {
+func adagradGo[F Float](slab []F, stride, width int, rows []uint32, grads []F, lr, eps F) {
 	for i, r := range rows {
 		row := slab[int(r)*stride:][:2*width]
 		w, acc := row[:width], row[width:]
 		for j, g := range grads[i*width:][:width] {
-			acc[j] += float32(g * g)
-			w[j] -= float32(lr*g) / sqrt(acc[j]+eps)
+			acc[j] += F(g * g)
+			w[j] -= F(lr*g) / sqrt(acc[j]+eps)
 		}
 	}
 }
 
-func rowWiseAdagradGo(slab []float32, stride, width int, rows []uint32, grads []float32, lr, eps float32) {
+func rowWiseAdagradGo[F Float](slab []F, stride, width int, rows []uint32, grads []F, lr, eps F) {
 	for i, r := range rows {
 		row := slab[int(r)*stride:][:width+1]
 		g := grads[i*width:][:width]
-		row[width] += dotGo(g, g) / float32(width)
+		row[width] += dotGo(g, g) / F(width)
 		step := lr / (sqrt(row[width]) + eps)
 		for j := range g {
-			row[j] -= float32(step * g[j])
+			row[j] -= F(step * g[j])
 		}
 	}
 }
 
-func adamGo(slab []float32, stride, width int, rows []uint32, grads []float32, s AdamStep) {
+func adamGo[F Float](slab []F, stride, width int, rows []uint32, grads []F, s AdamStepOf[F]) {
 	for i, r := range rows {
 		adamRowGo(slab[int(r)*stride:], width, grads[i*width:][:width], s)
 	}
 }
 
-func adamRowGo(row []float32, width int, grad []float32, s AdamStep) {
+func adamRowGo[F Float](row []F, width int, grad []F, s AdamStepOf[F]) {
 	w, m, v := row[:width], row[width:2*width], row[2*width:3*width]
-	keep1, keep2 := float32(1-s.Beta1), float32(1-s.Beta2)
+	keep1, keep2 := F(1-s.Beta1), F(1-s.Beta2)
 	for j, g := range grad {
-		m[j] += float32((g - m[j]) * keep1)
-		v[j] += float32((float32(g*g) - v[j]) * keep2)
-		w[j] -= float32(m[j]*s.Alpha) / (sqrt(v[j]) + s.Eps)
+		m[j] += F((g - m[j]) * keep1)
+		v[j] += F((F(g*g) - v[j]) * keep2)
+		w[j] -= F(m[j]*s.Alpha) / (sqrt(v[j]) + s.Eps)
 	}
 }
 
@@ -156,4 +159,4 @@ func adamDecayGo(row []float32, width int, alphas []float32, beta1, beta2 float6
 }
 
 // sqrt is rounded once: a float64 has more than twice the digits of a float32.
-func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
+func sqrt[F Float](x F) F { return F(math.Sqrt(float64(x))) }

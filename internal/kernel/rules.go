@@ -20,19 +20,22 @@ func Nesterov(slab []float32, stride, width int, rows []uint32, grads []float32,
 	nesterov(slab, stride, width, rows, grads, lr, momentum)
 }
 
-// RMSpropStep is what one step of RMSprop needs to know.
-type RMSpropStep struct {
+// RMSpropStepOf is what one step of RMSprop needs to know.
+type RMSpropStepOf[F Float] struct {
 	// LR is the learning rate, Rho what is kept of the means, Fresh what is
 	// taken of the new, and Eps keeps the divisor from zero.
-	LR, Rho, Fresh, Eps float32
+	LR, Rho, Fresh, Eps F
 	// Momentum is what is kept of the last step; 0 is no momentum and no slot.
-	Momentum float32
+	Momentum F
 	// Centered subtracts the square of the mean gradient.
 	Centered bool
 }
 
+// RMSpropStep is that of rows of float32.
+type RMSpropStep = RMSpropStepOf[float32]
+
 // slots is the number of slots of a row.
-func (s *RMSpropStep) slots() int {
+func (s *RMSpropStepOf[F]) slots() int {
 	n := 1
 	if s.Momentum != 0 {
 		n++
@@ -78,12 +81,15 @@ func AMSGrad(slab []float32, stride, width int, rows []uint32, grads []float32, 
 	amsgrad(slab, stride, width, rows, grads, s)
 }
 
-// AdamaxStep is what one step of Adamax needs to know.
-type AdamaxStep struct {
+// AdamaxStepOf is what one step of Adamax needs to know.
+type AdamaxStepOf[F Float] struct {
 	// LR is the learning rate, Under is 1-Beta1^t, Part is 1-Beta1, Keep is
 	// Beta2, and Eps keeps the divisor from zero.
-	LR, Under, Part, Keep, Eps float32
+	LR, Under, Part, Keep, Eps F
 }
+
+// AdamaxStep is that of rows of float32.
+type AdamaxStep = AdamaxStepOf[float32]
 
 // Adamax takes one step of Adamax on each of the given rows. A slab row is w,
 // m, top:
@@ -96,16 +102,19 @@ func Adamax(slab []float32, stride, width int, rows []uint32, grads []float32, s
 	adamax(slab, stride, width, rows, grads, s)
 }
 
-// NadamStep is what one step of Nadam needs to know.
-type NadamStep struct {
+// NadamStepOf is what one step of Nadam needs to know.
+type NadamStepOf[F Float] struct {
 	// LR is the learning rate, and Eps keeps the divisor from zero.
-	LR, Eps float32
+	LR, Eps F
 	// Next/UnderNext is the part of the momentum and Fresh/Under that of the
 	// gradient in the look ahead. Over is 1-Beta2^t.
-	Next, UnderNext, Fresh, Under, Over float32
+	Next, UnderNext, Fresh, Under, Over F
 	// Part1 and Part2 are 1-Beta1 and 1-Beta2.
-	Part1, Part2 float32
+	Part1, Part2 F
 }
+
+// NadamStep is that of rows of float32.
+type NadamStep = NadamStepOf[float32]
 
 // Nadam takes one step of Nadam on each of the given rows. A slab row is w, m,
 // v:
@@ -119,12 +128,15 @@ func Nadam(slab []float32, stride, width int, rows []uint32, grads []float32, s 
 	nadam(slab, stride, width, rows, grads, s)
 }
 
-// LionStep is what one step of Lion needs to know.
-type LionStep struct {
+// LionStepOf is what one step of Lion needs to know.
+type LionStepOf[F Float] struct {
 	// LR is the learning rate. Beta1 and Beta2 are kept of the momentum, for the
 	// direction and for the next step; Fresh1 and Fresh2 are taken of the gradient.
-	LR, Beta1, Fresh1, Beta2, Fresh2 float32
+	LR, Beta1, Fresh1, Beta2, Fresh2 F
 }
+
+// LionStep is that of rows of float32.
+type LionStep = LionStepOf[float32]
 
 // Lion takes one step of Lion on each of the given rows. A slab row is w, m,
 // and vanish(x) is 0 where |x| < 2^-126, else x:
@@ -136,12 +148,15 @@ func Lion(slab []float32, stride, width int, rows []uint32, grads []float32, s L
 	lion(slab, stride, width, rows, grads, s)
 }
 
-// FTRLStep is what one step of FTRL needs to know.
-type FTRLStep struct {
+// FTRLStepOf is what one step of FTRL needs to know.
+type FTRLStepOf[F Float] struct {
 	// LR is the learning rate, L1 bounds what makes no weight, Penalty is added
 	// to the divisor, and Shrink is taken of the weight.
-	LR, L1, Penalty, Shrink float32
+	LR, L1, Penalty, Shrink F
 }
+
+// FTRLStep is that of rows of float32.
+type FTRLStep = FTRLStepOf[float32]
 
 // FTRL takes one step of FTRL, whose rate falls by the root of acc, on each of
 // the given rows. A slab row is w, acc, z:

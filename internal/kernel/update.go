@@ -33,17 +33,20 @@ func RowWiseAdagrad(slab []float32, stride, width int, rows []uint32, grads []fl
 	rowWiseAdagrad(slab, stride, width, rows, grads, lr, eps)
 }
 
-// AdamStep is what one step of Adam needs to know.
-type AdamStep struct {
+// AdamStepOf is what one step of Adam needs to know.
+type AdamStepOf[F Float] struct {
 	// Alpha is lr*sqrt(1-Beta2^t)/(1-Beta1^t), where t counts steps from 1.
-	Alpha float32
+	Alpha F
 	// Beta1 and Beta2 are the decay rates of the two moments. They are float64
 	// because the loop needs 1-Beta, rounded to float32 once, as Keras rounds
 	// it: from a float32 0.999 the difference would be 1.3e-5 off.
 	Beta1, Beta2 float64
 	// Eps keeps the divisor from zero.
-	Eps float32
+	Eps F
 }
+
+// AdamStep is that of rows of float32.
+type AdamStep = AdamStepOf[float32]
 
 // Adam takes one step of Adam on each of the given rows, in Keras' form. A slab
 // row is the weights, then as many first and as many second moments:
@@ -65,7 +68,7 @@ func AdamDecay(row []float32, width int, alphas []float32, beta1, beta2 float64,
 }
 
 // updateFits panics unless the rows have need numbers each and as many gradients as weights.
-func updateFits(slab []float32, stride, width, need int, rows []uint32, grads []float32) {
+func updateFits[F Float](slab []F, stride, width, need int, rows []uint32, grads []F) {
 	blockFits("grads", grads, len(rows), width)
 	rowsFit(slab, stride, need, rows)
 }
