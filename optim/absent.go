@@ -16,6 +16,13 @@ type resting interface {
 	moving() int64
 }
 
+// staying is a rule whose dense form may leave rows without gradients as they
+// are, weights and state: it has stays, which tells whether it does.
+type staying interface {
+	CatchUpper
+	stays() bool
+}
+
 // walking is a resting rule that takes the steps by itself.
 type walking interface {
 	CatchUpper
@@ -76,27 +83,51 @@ func (o *Optimizer) CatchUp(b Block, last []int64) {
 	a.Optimizer = nil
 }
 
+// CatchUp64 is CatchUp of rows of float64: it brings them to step b.Step with
+// weight decay and averages, as [Optimizer.Update64] has them. It takes the
+// missed steps one after the other, as updates whose gradients are zeros, and so
+// gives the bits of as many calls: the cost of a row grows with its gap. Rows
+// that the dense form leaves as they are cost nothing.
+//
+// Who calls it has asked [Optimizer.Supports64].
+func (o *Optimizer) CatchUp64(b BlockOf[float64], last []int64) {
+	if rule, ok := o.Updater.(staying); !o.CatchesUp() || ok && rule.stays() && !o.surrounds() {
+		return
+	}
+	a := absences.Get().(*absence)
+	defer absences.Put(a)
+	a.last = append(a.last[:0], last[:len(b.Rows)]...)
+	a.zeros64 = slices.Grow(a.zeros64[:0], b.Width)[:b.Width] // nobody writes to it
+	walk(b, a.last, math.MaxInt64, a.zeros64, o, o.Update64)
+}
+
 // absence is the work of one call of [Optimizer.CatchUp], kept for its slices.
 type absence struct {
 	*Optimizer
-	last  []int64 // the step that each row has been brought to
-	zeros []float32
-	gaps  gaps
+	last    []int64 // the step that each row has been brought to
+	zeros   []float32
+	zeros64 []float64
+	gaps    gaps
 }
 
 var absences = sync.Pool{New: func() any { return new(absence) }}
 
-// walk takes the rows through the given number of steps, or all they missed, as
-// updates without gradients.
+// walk takes the rows through the given number of steps, or all they missed.
 func (a *absence) walk(b Block, steps int64) {
 	a.zeros = slices.Grow(a.zeros[:0], b.Width)[:b.Width] // nobody writes to it
+	walk(b, a.last, steps, a.zeros, a.Optimizer, a.Update)
+}
+
+// walk takes the rows of b through the given number of steps after last, or all
+// up to b.Step, as updates without gradients. It sets last to where they are.
+func walk[F Float](b BlockOf[F], last []int64, steps int64, zeros []F, o *Optimizer, update func(BlockOf[F])) {
 	for i := range b.Rows {
-		n := min(steps, b.Step-a.last[i])
+		n := min(steps, b.Step-last[i])
 		for range n {
-			a.last[i]++
-			t := a.last[i]
-			a.Update(Block{Data: b.Data, Stride: b.Stride, Width: b.Width,
-				Rows: b.Rows[i : i+1], Grads: a.zeros, Step: t, LR: a.LearningRate(t)})
+			last[i]++
+			t := last[i]
+			update(BlockOf[F]{Data: b.Data, Stride: b.Stride, Width: b.Width,
+				Rows: b.Rows[i : i+1], Grads: zeros, Step: t, LR: F(o.LearningRate(t))})
 		}
 	}
 }
@@ -130,7 +161,7 @@ func (a *absence) one(t int64) linear {
 	if a.EMA == nil {
 		return m
 	}
-	keep := a.EMA.keeps(t)
+	keep := keeps[float32](a.EMA, t)
 	m.yx, m.yy = float64(1-keep)*m.xx, float64(keep)
 	if a.EMA.overwrites(t) {
 		m.xx, m.xy = m.yx, m.yy

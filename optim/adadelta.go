@@ -47,6 +47,13 @@ func (a Adadelta) Update(b Block) {
 	}
 }
 
+// Update64 takes one step on each row of b.
+func (a Adadelta) Update64(b BlockOf[float64]) {
+	for p := range b.pieces() {
+		kernel.Adadelta64(p.Data, p.Stride, p.Width, p.Rows, p.Grads, p.LR, a.Rho, 1-a.Rho, a.Epsilon)
+	}
+}
+
 // CatchUp brings rows to step b.Step: both means are multiplied by Rho for each
 // missed step, all at once, and the weights stay.
 func (a Adadelta) CatchUp(b Block, last []int64, _ Schedule) {

@@ -27,7 +27,7 @@ func (Adagrad) Name() string { return "Adagrad" }
 
 // Slots returns "accumulator".
 func (a Adagrad) Slots() []Slot {
-	return []Slot{{Name: "accumulator", Init: float32(a.InitialAccumulator)}}
+	return []Slot{startingAt("accumulator", a.InitialAccumulator)}
 }
 
 // numbers is what Slots comes to.
@@ -48,6 +48,13 @@ func (a Adagrad) Validate() error {
 func (a Adagrad) Update(b Block) {
 	for p := range b.pieces() {
 		kernel.Adagrad(p.Data, p.Stride, p.Width, p.Rows, p.Grads, p.LR, float32(a.Epsilon))
+	}
+}
+
+// Update64 takes one step on each row of b.
+func (a Adagrad) Update64(b BlockOf[float64]) {
+	for p := range b.pieces() {
+		kernel.Adagrad64(p.Data, p.Stride, p.Width, p.Rows, p.Grads, p.LR, a.Epsilon)
 	}
 }
 
@@ -72,7 +79,9 @@ func (RowWiseAdagrad) Name() string { return "RowWiseAdagrad" }
 
 // Slots returns "accumulator", of width 1.
 func (a RowWiseAdagrad) Slots() []Slot {
-	return []Slot{{Name: "accumulator", Width: 1, Init: float32(a.InitialAccumulator)}}
+	acc := startingAt("accumulator", a.InitialAccumulator)
+	acc.Width = 1
+	return []Slot{acc}
 }
 
 // numbers is what Slots comes to.
@@ -93,5 +102,12 @@ func (a RowWiseAdagrad) Validate() error {
 func (a RowWiseAdagrad) Update(b Block) {
 	for p := range b.pieces() {
 		kernel.RowWiseAdagrad(p.Data, p.Stride, p.Width, p.Rows, p.Grads, p.LR, float32(a.Epsilon))
+	}
+}
+
+// Update64 takes one step on each row of b.
+func (a RowWiseAdagrad) Update64(b BlockOf[float64]) {
+	for p := range b.pieces() {
+		kernel.RowWiseAdagrad64(p.Data, p.Stride, p.Width, p.Rows, p.Grads, p.LR, a.Epsilon)
 	}
 }

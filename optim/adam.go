@@ -68,37 +68,44 @@ func (a Adam) Validate() error {
 
 // Update takes one step on each row of b.
 func (a Adam) Update(b Block) {
-	step, update := a.step(a.correction(b.Step).alpha(b.LR)), kernel.Adam
+	update := kernel.Adam
 	if a.AMSGrad {
 		update = kernel.AMSGrad
 	}
-	for p := range b.pieces() {
-		update(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
-	}
+	take(b, update, adamStep(a, correctionAt[float32](a, b.Step).alpha(b.LR)))
 }
 
-func (a Adam) step(alpha float32) kernel.AdamStep {
-	return kernel.AdamStep{Alpha: alpha, Beta1: a.Beta1, Beta2: a.Beta2, Eps: float32(a.Epsilon)}
+// Update64 takes one step on each row of b.
+func (a Adam) Update64(b BlockOf[float64]) {
+	update := kernel.Adam64
+	if a.AMSGrad {
+		update = kernel.AMSGrad64
+	}
+	take(b, update, adamStep(a, correctionAt[float64](a, b.Step).alpha(b.LR)))
+}
+
+func adamStep[F Float](a Adam, alpha F) kernel.AdamStepOf[F] {
+	return kernel.AdamStepOf[F]{Alpha: alpha, Beta1: a.Beta1, Beta2: a.Beta2, Eps: F(a.Epsilon)}
 }
 
 // correction is what makes up for moments that start at zero: sqrt(1-Beta2^t)
 // over 1-Beta1^t.
-type correction struct{ over, under float32 }
+type correction[F Float] struct{ over, under F }
 
-// correction returns the correction of a step. It is computed as Keras does,
-// in float32 from powers of float32 betas: the first steps show the rounding,
-// at 1e-5 of a step, and recorded runs show that it is the same.
-func (a Adam) correction(step int64) correction {
-	return correction{
-		over:  sqrt(1 - power32(a.Beta2, step)),
-		under: 1 - power32(a.Beta1, step),
+// correctionAt returns the correction of a step. It is computed as Keras does,
+// of float32 in float32 from powers of float32 betas: the first steps show the
+// rounding, at 1e-5 of a step, and recorded runs show that it is the same.
+func correctionAt[F Float](a Adam, step int64) correction[F] {
+	return correction[F]{
+		over:  sqrt(1 - power[F](a.Beta2, step)),
+		under: 1 - power[F](a.Beta1, step),
 	}
 }
 
 // alpha is the learning rate with the correction, in Keras' order of operations.
-func (c correction) alpha(lr float32) float32 { return float32(lr*c.over) / c.under }
+func (c correction[F]) alpha(lr F) F { return F(lr*c.over) / c.under }
 
-// power32 is base^n rounded to float32, where base is first rounded itself.
-func power32(base float64, n int64) float32 {
-	return float32(portable.Pow(float64(float32(base)), float64(n)))
+// power is base^n rounded to F, where base is first rounded itself.
+func power[F Float](base float64, n int64) F {
+	return F(portable.Pow(float64(F(base)), float64(n)))
 }

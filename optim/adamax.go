@@ -46,19 +46,21 @@ func (a Adamax) Validate() error {
 }
 
 // scalars returns what step t at a learning rate needs to know.
-func (a Adamax) scalars(t int64, lr float32) kernel.AdamaxStep {
-	return kernel.AdamaxStep{
-		LR: lr, Under: 1 - power32(a.Beta1, t),
-		Part: float32(1 - a.Beta1), Keep: float32(a.Beta2), Eps: float32(a.Epsilon),
+func (a Adamax) scalars(t int64, lr float32) kernel.AdamaxStep { return adamaxStep(a, t, lr) }
+
+func adamaxStep[F Float](a Adamax, t int64, lr F) kernel.AdamaxStepOf[F] {
+	return kernel.AdamaxStepOf[F]{
+		LR: lr, Under: 1 - power[F](a.Beta1, t),
+		Part: F(1 - a.Beta1), Keep: F(a.Beta2), Eps: F(a.Epsilon),
 	}
 }
 
 // Update takes one step on each row of b.
-func (a Adamax) Update(b Block) {
-	step := a.scalars(b.Step, b.LR)
-	for p := range b.pieces() {
-		kernel.Adamax(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
-	}
+func (a Adamax) Update(b Block) { take(b, kernel.Adamax, a.scalars(b.Step, b.LR)) }
+
+// Update64 takes one step on each row of b.
+func (a Adamax) Update64(b BlockOf[float64]) {
+	take(b, kernel.Adamax64, adamaxStep(a, b.Step, b.LR))
 }
 
 // CatchUp brings rows to step b.Step, as [Adam.CatchUp] does. The steps fade by
@@ -104,5 +106,5 @@ func (a adamaxFade) moves(row []float32, width int, next int64, peak float64) bo
 
 func (a adamaxFade) rest(row []float32, width int, n int64) {
 	scaleBy(row[width:2*width], keptAfter(a.Beta1, n))
-	scaleBy(row[2*width:], power32(a.Beta2, n))
+	scaleBy(row[2*width:], power[float32](a.Beta2, n))
 }

@@ -52,19 +52,19 @@ var (
 type adamFade struct {
 	Adam
 	// corrections are those of the first steps, from step 0.
-	corrections []correction
+	corrections []correction[float32]
 }
 
 func (a adamFade) scalars(t int64, lr float32) float32 { return a.correctionOf(t).alpha(lr) }
 
-func (a adamFade) correctionOf(step int64) correction {
+func (a adamFade) correctionOf(step int64) correction[float32] {
 	if step < int64(len(a.corrections)) {
 		return a.corrections[step]
 	}
 	if n := len(a.corrections); n > 0 && a.corrections[n-1] == none {
 		return none
 	}
-	return a.correction(step)
+	return correctionAt[float32](a.Adam, step)
 }
 
 func (a adamFade) fade(row, zeros, alphas []float32) {
@@ -100,7 +100,7 @@ type amsgradFade struct{ adamFade }
 
 func (a amsgradFade) fade(row, zeros, alphas []float32) {
 	for _, alpha := range alphas {
-		kernel.AMSGrad(row, len(row), len(zeros), only, zeros, a.step(alpha))
+		kernel.AMSGrad(row, len(row), len(zeros), only, zeros, adamStep(a.Adam, alpha))
 	}
 }
 
@@ -111,7 +111,7 @@ func (a amsgradFade) moves(row []float32, width int, next int64, peak float64) b
 }
 
 // none is the correction of late steps: both powers are lost beside 1.
-var none = correction{1, 1}
+var none = correction[float32]{1, 1}
 
 // tabledSteps is how many corrections are kept at most for a pair of betas, 256
 // KiB. Keras' betas need 17,300: all later ones are none. To fill the table
@@ -119,24 +119,24 @@ var none = correction{1, 1}
 // as a step of a row of 64 weights.
 const tabledSteps = 1 << 15
 
-// tables holds []correction by [2]float64, the betas.
+// tables holds []correction[float32] by [2]float64, the betas.
 var tables sync.Map
 
 // firstCorrections returns the corrections of the steps from 0 up to the first
 // that is none, or up to [tabledSteps].
-func (a Adam) firstCorrections() []correction {
+func (a Adam) firstCorrections() []correction[float32] {
 	betas := [2]float64{a.Beta1, a.Beta2}
 	if t, ok := tables.Load(betas); ok {
-		return t.([]correction)
+		return t.([]correction[float32])
 	}
-	var table []correction
+	var table []correction[float32]
 	for len(table) < tabledSteps {
-		c := a.correction(int64(len(table)))
+		c := correctionAt[float32](a, int64(len(table)))
 		table = append(table, c)
 		if c == none {
 			break
 		}
 	}
 	t, _ := tables.LoadOrStore(betas, slices.Clip(table))
-	return t.([]correction)
+	return t.([]correction[float32])
 }

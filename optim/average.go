@@ -41,19 +41,19 @@ func (e *EMA) Validate() error {
 func (e *EMA) overwrites(t int64) bool { return e.OverwriteEvery > 0 && t%e.OverwriteEvery == 0 }
 
 // keeps returns how much of the average step t keeps.
-func (e *EMA) keeps(t int64) float32 {
+func keeps[F Float](e *EMA, t int64) F {
 	if t == 1 {
 		return 0
 	}
-	return float32(e.Momentum)
+	return F(e.Momentum)
 }
 
-// update takes the weights w after step t into their average.
-func (e *EMA) update(w, average []float32, t int64) {
-	keep := e.keeps(t)
+// takeIn takes the weights w after step t into their average.
+func takeIn[F Float](e *EMA, w, average []F, t int64) {
+	keep := keeps[F](e, t)
 	fresh := 1 - keep
 	for j, x := range w {
-		average[j] = float32(keep*average[j]) + float32(fresh*x)
+		average[j] = F(keep*average[j]) + F(fresh*x)
 	}
 	if e.overwrites(t) {
 		copy(w, average)

@@ -188,11 +188,11 @@ func (f *fader[S, R]) steps(row, average []float32, first, n int64, o *Optimizer
 		for i := range scalars {
 			t := first + done + int64(i)
 			if o.WeightDecay != 0 {
-				o.decayRow(w, f.rate.At(t))
+				decayRow(w, float32(o.WeightDecay), f.rate.At(t))
 			}
 			f.rule.fade(row, f.zeros, scalars[i:i+1])
 			if average != nil {
-				o.EMA.update(w, average, t)
+				takeIn(o.EMA, w, average, t)
 			}
 		}
 	}

@@ -49,6 +49,17 @@ func (c Clip) Rows(grads []float32, width int) {
 	}
 }
 
+// Rows64 is Rows of gradients of float64. The bounds are the float32 of c; norms
+// and all else are of float64.
+func (c Clip) Rows64(grads []float64, width int) {
+	switch {
+	case c.Value > 0:
+		clipValues(grads, float64(c.Value))
+	case c.Norm > 0 && width > 0:
+		clipNorms64(grads, width, float64(c.Norm))
+	}
+}
+
 // Weight clips the gradient of one dense weight, by value or by its norm as a
 // whole; otherwise as [Clip.Rows].
 func (c Clip) Weight(grads []float32) { c.Rows(grads, len(grads)) }
@@ -103,7 +114,7 @@ func Scale(grads []float32, s float32) {
 // clipRows is the number of rows whose norms are held at a time: 1 KiB on the stack.
 const clipRows = 256
 
-func clipValues(grads []float32, bound float32) {
+func clipValues[F Float](grads []F, bound F) {
 	for i, g := range grads {
 		grads[i] = min(max(g, -bound), bound)
 	}
@@ -127,5 +138,16 @@ func clipNorms(grads []float32, width int, bound float32) {
 	}
 }
 
+// clipNorms64 is clipNorms, a row at a time: there are no kernels of float64 to
+// hand many to.
+func clipNorms64(grads []float64, width int, bound float64) {
+	for ; len(grads) >= width; grads = grads[width:] {
+		row := grads[:width]
+		if norm := math.Sqrt(kernel.Dot64(row, row)); norm > bound {
+			scaleBy(row, bound/norm)
+		}
+	}
+}
+
 // sqrt is rounded once: a float64 has more than twice the digits of a float32.
-func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
+func sqrt[F Float](x F) F { return F(math.Sqrt(float64(x))) }

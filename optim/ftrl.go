@@ -46,7 +46,7 @@ func (FTRL) Name() string { return "Ftrl" }
 
 // Slots returns "accumulator" (acc) and "linear" (z), as Keras calls them.
 func (f FTRL) Slots() []Slot {
-	return []Slot{{Name: "accumulator", Init: float32(f.InitialAccumulator)}, {Name: "linear"}}
+	return []Slot{startingAt("accumulator", f.InitialAccumulator), {Name: "linear"}}
 }
 
 // numbers is what Slots comes to.
@@ -67,67 +67,74 @@ func (f FTRL) Validate() error {
 }
 
 // ftrlStep is what a step needs to know beside the row.
-type ftrlStep struct {
-	lr, l1  float32
-	penalty float32 // 2·L2 + Beta/lr
-	shrink  float32 // 2·L2Shrinkage
+type ftrlStep[F Float] struct {
+	lr, l1  F
+	penalty F // 2·L2 + Beta/lr
+	shrink  F // 2·L2Shrinkage
 	power   float64
 }
 
-func (f FTRL) scalars(lr float32) ftrlStep {
-	l2 := float32(f.L2) + float32(f.Beta)/float32(2*lr)
+func ftrlStepAt[F Float](f FTRL, lr F) ftrlStep[F] {
+	l2 := F(f.L2) + F(f.Beta)/F(2*lr)
 	if f.Beta == 0 {
-		l2 = float32(f.L2) // a rate of 0 is no reason for a NaN
+		l2 = F(f.L2) // a rate of 0 is no reason for a NaN
 	}
-	return ftrlStep{
-		lr: lr, l1: float32(f.L1), penalty: float32(2 * l2),
-		shrink: float32(2 * f.L2Shrinkage), power: -f.LearningRatePower,
+	return ftrlStep[F]{
+		lr: lr, l1: F(f.L1), penalty: F(2 * l2),
+		shrink: F(2 * f.L2Shrinkage), power: -f.LearningRatePower,
 	}
 }
 
 // pow is acc to the power of the step.
-func (s *ftrlStep) pow(acc float32) float32 {
+func (s *ftrlStep[F]) pow(acc F) F {
 	switch s.power {
 	case 0.5:
 		return sqrt(acc)
 	case 0:
 		return 1
 	}
-	return float32(portable.Pow(float64(acc), s.power))
+	return F(portable.Pow(float64(acc), s.power))
 }
 
 // weight is w for given sums, as [kernel.FTRL] has it. The divisor is never 0:
 // a weight that no gradient has touched, with an accumulator of 0, is 0, where
 // Keras divides 0 by 0.
-func (s *ftrlStep) weight(acc, z float32) float32 { return s.weightOf(s.pow(acc), z) }
+func (s *ftrlStep[F]) weight(acc, z F) F { return s.weightOf(s.pow(acc), z) }
 
 // weightOf is weight for acc to the power of the step.
-func (s *ftrlStep) weightOf(power, z float32) float32 {
+func (s *ftrlStep[F]) weightOf(power, z F) F {
 	clipped := min(max(z, -s.l1), s.l1)
-	return (clipped - z) / max(power/s.lr+s.penalty, least)
+	return (clipped - z) / max(power/s.lr+s.penalty, kernel.Least[F]())
 }
 
 // Update takes one step on each row of b. A learning rate of 0 leaves the rows
 // as they are.
-func (f FTRL) Update(b Block) {
+func (f FTRL) Update(b Block) { updateFTRL(f, b, kernel.FTRL) }
+
+// Update64 takes one step on each row of b, as Update does.
+func (f FTRL) Update64(b BlockOf[float64]) { updateFTRL(f, b, kernel.FTRL64) }
+
+// updateFTRL takes one step, by the kernel where it has the power 0.5 and all of
+// its rows have gradients.
+func updateFTRL[F Float](f FTRL, b BlockOf[F], rows func(slab []F, stride, width int, rows []uint32, grads []F, s kernel.FTRLStepOf[F])) {
 	if b.LR == 0 {
 		return
 	}
-	s := f.scalars(b.LR)
+	s := ftrlStepAt(f, b.LR)
 	for p := range b.pieces() {
-		if s.power != 0.5 || f.anyUntouched(p) {
-			f.rows(p, &s)
+		if s.power != 0.5 || anyUntouched(f, p) {
+			s.rows(f, p)
 			continue
 		}
-		step := kernel.FTRLStep{LR: s.lr, L1: s.l1, Penalty: s.penalty, Shrink: s.shrink}
-		kernel.FTRL(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
+		rows(p.Data, p.Stride, p.Width, p.Rows, p.Grads,
+			kernel.FTRLStepOf[F]{LR: s.lr, L1: s.l1, Penalty: s.penalty, Shrink: s.shrink})
 	}
 }
 
 // rows takes one step on each row of b that some gradient touches or has touched.
-func (f FTRL) rows(b Block, s *ftrlStep) {
+func (s *ftrlStep[F]) rows(f FTRL, b BlockOf[F]) {
 	for i := range b.Rows {
-		if !f.untouchedBy(b, i) {
+		if !untouchedBy(f, b, i) {
 			w, slots := b.row(i, 2*b.Width)
 			s.step(w, slots[:b.Width], slots[b.Width:], b.grad(i))
 		}
@@ -135,21 +142,21 @@ func (f FTRL) rows(b Block, s *ftrlStep) {
 }
 
 // step takes one step on one row, with any power; see [kernel.FTRL].
-func (s *ftrlStep) step(w, acc, z, grad []float32) {
+func (s *ftrlStep[F]) step(w, acc, z, grad []F) {
 	for j, g := range grad {
 		before := s.pow(acc[j])
-		acc[j] += float32(g * g)
+		acc[j] += F(g * g)
 		power := s.pow(acc[j])
 		sigma := (power - before) / s.lr
-		z[j] = z[j] + (g + float32(s.shrink*w[j])) - float32(sigma*w[j])
+		z[j] = z[j] + (g + F(s.shrink*w[j])) - F(sigma*w[j])
 		w[j] = s.weightOf(power, z[j])
 	}
 }
 
 // anyUntouched tells whether b has rows that no gradient touches or has touched.
-func (f FTRL) anyUntouched(b Block) bool {
+func anyUntouched[F Float](f FTRL, b BlockOf[F]) bool {
 	for i := range b.Rows {
-		if f.untouchedBy(b, i) {
+		if untouchedBy(f, b, i) {
 			return true
 		}
 	}
@@ -158,26 +165,26 @@ func (f FTRL) anyUntouched(b Block) bool {
 
 // untouchedBy tells whether row i of b has and gets no gradient but zero: few
 // rows do, and most show it by the first number of their gradient.
-func (f FTRL) untouchedBy(b Block, i int) bool {
+func untouchedBy[F Float](f FTRL, b BlockOf[F], i int) bool {
 	if !allZero(b.grad(i)) {
 		return false
 	}
 	_, slots := b.row(i, 2*b.Width)
-	return f.untouched(slots[:b.Width], slots[b.Width:])
+	return untouched(f, slots[:b.Width], slots[b.Width:])
 }
 
 // untouched tells whether no gradient but zero has touched a row. (z may be
 // zero by chance; acc then has grown.)
-func (f FTRL) untouched(acc, z []float32) bool {
+func untouched[F Float](f FTRL, acc, z []F) bool {
 	for j := range z {
-		if z[j] != 0 || acc[j] != float32(f.InitialAccumulator) {
+		if z[j] != 0 || acc[j] != F(f.InitialAccumulator) {
 			return false
 		}
 	}
 	return true
 }
 
-func allZero(x []float32) bool {
+func allZero[F Float](x []F) bool {
 	for _, v := range x {
 		if v != 0 {
 			return false
@@ -197,14 +204,14 @@ func (f FTRL) CatchUp(b Block, last []int64, rate Schedule) {
 		gap := b.Step - last[i]
 		w, slots := b.row(i, 2*b.Width)
 		acc, z := slots[:b.Width], slots[b.Width:]
-		if gap <= 0 || f.untouched(acc, z) {
+		if gap <= 0 || untouched(f, acc, z) {
 			continue
 		}
 		switch {
 		case f.L2Shrinkage == 0:
 			f.weigh(w, acc, z, last[i], b.Step, rate)
 		case constant(rate):
-			s := f.scalars(rate.At(b.Step))
+			s := ftrlStepAt(f, rate.At(b.Step))
 			s.shrinkBy(w, acc, z, gap)
 		default:
 			f.walk(w, acc, z, last[i], b.Step, rate)
@@ -223,7 +230,7 @@ func (f FTRL) weigh(w, acc, z []float32, last, step int64, rate Schedule) {
 	if lr == 0 {
 		return
 	}
-	s := f.scalars(lr)
+	s := ftrlStepAt(f, lr)
 	for j := range w {
 		w[j] = s.weight(acc[j], z[j])
 	}
@@ -236,7 +243,7 @@ func (f FTRL) walk(w, acc, z []float32, last, step int64, rate Schedule) {
 		if lr == 0 {
 			continue
 		}
-		s := f.scalars(lr)
+		s := ftrlStepAt(f, lr)
 		for j := range w {
 			s.shrinkOnce(w, acc, z, j)
 		}
@@ -244,15 +251,15 @@ func (f FTRL) walk(w, acc, z []float32, last, step int64, rate Schedule) {
 }
 
 // shrinkOnce takes one step on one weight.
-func (s *ftrlStep) shrinkOnce(w, acc, z []float32, j int) {
-	z[j] += float32(s.shrink * w[j])
+func (s *ftrlStep[F]) shrinkOnce(w, acc, z []F, j int) {
+	z[j] += F(s.shrink * w[j])
 	w[j] = s.weight(acc[j], z[j])
 }
 
 // shrinkBy takes gap steps at one rate. The first uses the weight as it is; from
 // then on each leaves 1 - shrink/q of what z is beyond L1, where q is the
 // divisor of the weight.
-func (s *ftrlStep) shrinkBy(w, acc, z []float32, gap int64) {
+func (s *ftrlStep[F]) shrinkBy(w, acc, z []F, gap int64) {
 	if s.lr == 0 {
 		return
 	}
@@ -266,13 +273,13 @@ func (s *ftrlStep) shrinkBy(w, acc, z []float32, gap int64) {
 		}
 		edge := min(max(z[j], -s.l1), s.l1)
 		beyond := float64(float64(z[j]-edge) * portable.Pow(kept, float64(gap-1)))
-		z[j] = float32(float64(edge) + beyond)
-		w[j] = float32(-beyond / q)
+		z[j] = F(float64(edge) + beyond)
+		w[j] = F(-beyond / q)
 	}
 }
 
 // swing takes n steps on one weight one by one, until nothing changes.
-func (s *ftrlStep) swing(w, acc, z []float32, j int, n int64) {
+func (s *ftrlStep[F]) swing(w, acc, z []F, j int, n int64) {
 	for range n {
 		before := z[j]
 		s.shrinkOnce(w, acc, z, j)

@@ -71,14 +71,14 @@ func sign(x float32) float32 {
 }
 
 // Update takes one step on each row of b.
-func (l Lion) Update(b Block) {
-	beta1, beta2 := float32(l.Beta1), float32(l.Beta2)
-	step := kernel.LionStep{ // Keras rounds the betas first here
-		LR: b.LR, Beta1: beta1, Fresh1: 1 - beta1, Beta2: beta2, Fresh2: 1 - beta2,
-	}
-	for p := range b.pieces() {
-		kernel.Lion(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
-	}
+func (l Lion) Update(b Block) { take(b, kernel.Lion, lionStep(l, b.LR)) }
+
+// Update64 takes one step on each row of b. Numbers below 2^-1022 count as 0.
+func (l Lion) Update64(b BlockOf[float64]) { take(b, kernel.Lion64, lionStep(l, b.LR)) }
+
+func lionStep[F Float](l Lion, lr F) kernel.LionStepOf[F] {
+	beta1, beta2 := F(l.Beta1), F(l.Beta2) // Keras rounds the betas first here
+	return kernel.LionStepOf[F]{LR: lr, Beta1: beta1, Fresh1: 1 - beta1, Beta2: beta2, Fresh2: 1 - beta2}
 }
 
 // CatchUp brings rows to step b.Step: each weight moves by the sum of the

@@ -51,33 +51,45 @@ func (n Nadam) Validate() error {
 }
 
 // scalars returns what step t at a learning rate needs to know.
-func (n Nadam) scalars(t int64, lr float32) kernel.NadamStep {
-	next, product := n.warmed(t+1), n.product(t)
-	part1, part2 := n.parts()
-	return kernel.NadamStep{
-		LR: lr, Eps: float32(n.Epsilon),
-		Next: next, UnderNext: 1 - float32(product*next),
-		Fresh: 1 - n.warmed(t), Under: 1 - product,
-		Over:  1 - power32(n.Beta2, t),
+func (n Nadam) scalars(t int64, lr float32) kernel.NadamStep { return nadamStep(n, t, lr) }
+
+func nadamStep[F Float](n Nadam, t int64, lr F) kernel.NadamStepOf[F] {
+	next, product := warmed[F](n, t+1), warmedProduct[F](n, t)
+	part1, part2 := nadamParts[F](n)
+	return kernel.NadamStepOf[F]{
+		LR: lr, Eps: F(n.Epsilon),
+		Next: next, UnderNext: 1 - F(product*next),
+		Fresh: 1 - warmed[F](n, t), Under: 1 - product,
+		Over:  1 - power[F](n.Beta2, t),
 		Part1: part1, Part2: part2,
 	}
 }
 
 // warmed is β(t).
-func (n Nadam) warmed(t int64) float32 {
-	return float32(float32(n.Beta1) * (1 - float32(0.5*power32(0.96, t))))
+func warmed[F Float](n Nadam, t int64) F {
+	return F(F(n.Beta1) * (1 - F(0.5*power[F](0.96, t))))
 }
 
-// product is Π(t), Beta1^t times a factor that depends on t alone.
-func (n Nadam) product(t int64) float32 {
-	warm := warmUps()
-	return float32(portable.Pow(float64(float32(n.Beta1)), float64(t)) * warm[min(t, int64(len(warm)-1))])
+// warmedProduct is Π(t), Beta1^t times a factor that depends on t alone.
+func warmedProduct[F Float](n Nadam, t int64) F {
+	last := int64(lastWarmUp)
+	if F(0x1p-1022) != 0 { // no float32 is so small: F is float64
+		last = lastWarmUp64
+	}
+	return F(portable.Pow(float64(F(n.Beta1)), float64(t)) * warmUps()[min(t, last)])
 }
 
-// warmUps returns the products of 1 - 0.96^i/2 for i from 1 to t: from the last
-// on, where 0.96^t/2 is below 2^-32, no float32 shows that they change.
-var warmUps = sync.OnceValue(func() *[560]float64 {
-	var products [560]float64
+// From these steps on Π(t) counts as Beta1^t times a constant: 0.96^t/2 is below
+// 2^-32, so that no float32 shows that the factor changes; and below 2^-54, so
+// that 1 - 0.96^t/2 is 1.
+const (
+	lastWarmUp   = 559
+	lastWarmUp64 = 909
+)
+
+// warmUps returns the products of 1 - 0.96^i/2 for i from 1 to t.
+var warmUps = sync.OnceValue(func() *[lastWarmUp64 + 1]float64 {
+	var products [lastWarmUp64 + 1]float64
 	products[0] = 1
 	for t := 1; t < len(products); t++ {
 		products[t] = products[t-1] * (1 - float64(0.5*portable.Pow(0.96, float64(t))))
@@ -86,17 +98,13 @@ var warmUps = sync.OnceValue(func() *[560]float64 {
 })
 
 // Update takes one step on each row of b.
-func (n Nadam) Update(b Block) {
-	step := n.scalars(b.Step, b.LR)
-	for p := range b.pieces() {
-		kernel.Nadam(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
-	}
-}
+func (n Nadam) Update(b Block) { take(b, kernel.Nadam, n.scalars(b.Step, b.LR)) }
 
-// parts is what a step takes away of m and v: Keras rounds the betas first here.
-func (n Nadam) parts() (first, second float32) {
-	return 1 - float32(n.Beta1), 1 - float32(n.Beta2)
-}
+// Update64 takes one step on each row of b.
+func (n Nadam) Update64(b BlockOf[float64]) { take(b, kernel.Nadam64, nadamStep(n, b.Step, b.LR)) }
+
+// nadamParts is what a step takes away of m and v: Keras rounds the betas first here.
+func nadamParts[F Float](n Nadam) (first, second F) { return 1 - F(n.Beta1), 1 - F(n.Beta2) }
 
 // CatchUp brings rows to step b.Step, as [Adam.CatchUp] does. The steps fade by
 // Beta1/sqrt(Beta2), or faster, a step, but for the corrections.
@@ -143,7 +151,7 @@ func (n nadamFade) moves(row []float32, width int, next int64, peak float64) boo
 }
 
 func (n nadamFade) rest(row []float32, width int, steps int64) {
-	first, second := n.parts()
+	first, second := nadamParts[float32](n.Nadam)
 	scaleBy(row[width:2*width], keptOf(first, steps))
 	scaleBy(row[2*width:], keptOf(second, steps))
 }

@@ -10,8 +10,9 @@
 // hyper-parameters and no state: the state lies in each row, in the slots that
 // the rule asks for. An [Optimizer] adds what any rule may have: a schedule,
 // clipping, weight decay, an average of the weights. The arithmetic is Keras
-// 3's, operation by operation, in float32; row-wise Adagrad is FBGEMM's, the
-// proximal rules are TensorFlow's. Where sparse updates of
+// 3's, operation by operation, in float32, and on rows of float64 in float64
+// ([Updater64]); row-wise Adagrad is FBGEMM's, the proximal rules are
+// TensorFlow's. Where sparse updates of
 // the source systems differ from each other (duplicate ids, clipping, absent
 // rows), Rowan sums first, clips the sum, and leaves absent rows alone, or
 // brings them exactly to where the dense form would have them ([CatchUpper]).
@@ -33,17 +34,28 @@ import (
 // hyper-parameter out of range, two kinds of clipping at once.
 var ErrConfig = errors.New("optim: bad configuration")
 
+// Float is the type of the numbers of rows.
+type Float interface{ float32 | float64 }
+
 // Slot is a piece of state that each row carries after its weights.
 type Slot struct {
 	// Name is Keras' name of the slot, in the singular: "accumulator",
 	// "momentum", "velocity".
 	Name string
-	// Width is the number of float32 a row carries; 0 means as many as the row has weights.
+	// Width is how many numbers a row carries; 0 means as many as the row has weights.
 	Width int
 	// Init is the value that each number of a new row's slot starts at.
 	Init float32
+	// Init64 is that of a row of float64, which has more digits: an Adagrad of
+	// Keras starts at 0.1 and not at float32(0.1). An [Updater64] sets both.
+	Init64 float64
 	// Weights makes the slot of a new row start as a copy of its weights instead.
 	Weights bool
+}
+
+// startingAt returns a slot whose numbers start at init.
+func startingAt(name string, init float64) Slot {
+	return Slot{Name: name, Init: float32(init), Init64: init}
 }
 
 func (s Slot) width(weights int) int {
@@ -53,32 +65,36 @@ func (s Slot) width(weights int) int {
 	return s.Width
 }
 
-// Block is a set of distinct rows to update in one call. A row's state lies
+// BlockOf is a set of distinct rows to update in one call. A row's state lies
 // behind its weights, slot after slot in the order of Slots:
 //
 //	Data[r*Stride:]   weights (Width) | slot 0 | slot 1 | …   for each r in Rows
 //
-// Rows copied out of a table into a scratch array are a Block too: Data is the
+// Rows copied out of a table into a scratch array are a block too: Data is the
 // scratch, Rows counts 0, 1, 2, ….
-type Block struct {
+type BlockOf[F Float] struct {
 	// Data are the rows, Stride apart.
-	Data   []float32
+	Data   []F
 	Stride int
 	// Width is the number of weights of a row, at least 1.
 	Width int
 	// Rows are the distinct row numbers, any number of them.
 	Rows []uint32
 	// Grads holds Width numbers for each entry of Rows.
-	Grads []float32
+	Grads []F
 	// Step is the number of this step, from 1.
 	Step int64
-	// LR is the learning rate of this step.
-	LR float32
+	// LR is the learning rate of this step. [Schedule] gives it as a float32, as
+	// Keras has it whatever the type of its variables.
+	LR F
 }
 
+// Block is a [BlockOf] rows of float32, which is what most tables have.
+type Block = BlockOf[float32]
+
 // pieces cuts b into blocks that a kernel takes in one call.
-func (b Block) pieces() iter.Seq[Block] {
-	return func(yield func(Block) bool) {
+func (b BlockOf[F]) pieces() iter.Seq[BlockOf[F]] {
+	return func(yield func(BlockOf[F]) bool) {
 		rows, grads := b.Rows, b.Grads
 		for len(rows) > 0 {
 			n := min(len(rows), kernel.MaxRows)
@@ -91,14 +107,21 @@ func (b Block) pieces() iter.Seq[Block] {
 	}
 }
 
+// take calls a kernel that needs to know s on the pieces of b.
+func take[F Float, S any](b BlockOf[F], update func(slab []F, stride, width int, rows []uint32, grads []F, s S), s S) {
+	for p := range b.pieces() {
+		update(p.Data, p.Stride, p.Width, p.Rows, p.Grads, s)
+	}
+}
+
 // row returns entry i of b.Rows: weights, then as many numbers of state as slots asks for.
-func (b Block) row(i, state int) (weights, slots []float32) {
+func (b BlockOf[F]) row(i, state int) (weights, slots []F) {
 	row := b.Data[int(b.Rows[i])*b.Stride:][:b.Width+state]
 	return row[:b.Width:b.Width], row[b.Width:]
 }
 
 // grad returns the gradient of entry i of b.Rows.
-func (b Block) grad(i int) []float32 { return b.Grads[i*b.Width:][:b.Width] }
+func (b BlockOf[F]) grad(i int) []F { return b.Grads[i*b.Width:][:b.Width] }
 
 // Updater is an optimisation rule. Its methods are safe for concurrent use on
 // disjoint rows: a rule is a value that holds hyper-parameters and no state.
@@ -111,6 +134,16 @@ type Updater interface {
 	// Update applies one step to each row of b. It panics if the block's slices
 	// are too short for its rows.
 	Update(b Block)
+}
+
+// Updater64 is an Updater of rows of float64 too. All rules of this package are.
+type Updater64 interface {
+	Updater
+	// Update64 is Update in float64: the same operations in the same order.
+	// Hyper-parameters are used as they are, where Update rounds them to float32.
+	// (Keras means them so too, but each of its backends rounds some to float32
+	// on their way to a variable of float64: interop/record_optim64.py has a list.)
+	Update64(b BlockOf[float64])
 }
 
 // CatchUpper is an Updater whose dense form moves rows that have no gradient

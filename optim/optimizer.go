@@ -54,36 +54,55 @@ func (o *Optimizer) Slots() []Slot {
 // the average. o has its defaults filled in. It panics if the block's slices
 // are too short for its rows. It is safe for concurrent use on disjoint rows.
 func (o *Optimizer) Update(b Block) {
-	if o.WeightDecay != 0 {
-		o.decay(b)
-	}
+	decay(o, b)
 	o.Updater.Update(b)
-	if o.EMA != nil {
-		o.average(b)
-	}
+	average(o, b)
 }
 
-// decay takes the weight decay of one step.
-func (o *Optimizer) decay(b Block) {
+// Update64 is Update of rows of float64, all of it in float64. It panics too if
+// the rule cannot update such rows, which [Optimizer.Supports64] tells.
+func (o *Optimizer) Update64(b BlockOf[float64]) {
+	decay(o, b)
+	o.Updater.(Updater64).Update64(b)
+	average(o, b)
+}
+
+// Supports64 returns nil if the rule can update rows of float64, as all rules of
+// this package can, or else an error that wraps [ErrConfig].
+func (o *Optimizer) Supports64() error {
+	rule := o.WithDefaults().Updater
+	if _, ok := rule.(Updater64); ok {
+		return nil
+	}
+	return configError("rule %s has Update, for rows of float32, and no Update64: rows of float64 need both (optim.Updater64), as the rules of package optim have them", rule.Name())
+}
+
+// decay takes the weight decay of one step, if there is any.
+func decay[F Float](o *Optimizer, b BlockOf[F]) {
+	if o.WeightDecay == 0 {
+		return
+	}
 	for i := range b.Rows {
 		w, _ := b.row(i, 0)
-		o.decayRow(w, b.LR)
+		decayRow(w, F(o.WeightDecay), b.LR)
 	}
 }
 
-func (o *Optimizer) decayRow(w []float32, lr float32) {
-	decay := float32(o.WeightDecay)
+func decayRow[F Float](w []F, part, lr F) {
 	for j, x := range w {
-		w[j] = x - float32(float32(x*decay)*lr)
+		w[j] = x - F(F(x*part)*lr)
 	}
 }
 
-// average takes the weights that a step left into their averages.
-func (o *Optimizer) average(b Block) {
+// average takes the weights that a step left into their averages, if there are any.
+func average[F Float](o *Optimizer, b BlockOf[F]) {
+	if o.EMA == nil {
+		return
+	}
 	state := stateOf(o.Updater, b.Width)
 	for i := range b.Rows {
 		w, slots := b.row(i, state+b.Width)
-		o.EMA.update(w, slots[state:], b.Step)
+		takeIn(o.EMA, w, slots[state:], b.Step)
 	}
 }
 

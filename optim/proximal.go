@@ -48,12 +48,19 @@ func (p ProximalSGD) Update(b Block) {
 	}
 }
 
+// Update64 takes one step on each row of b.
+func (p ProximalSGD) Update64(b BlockOf[float64]) {
+	for q := range b.pieces() {
+		kernel.ProximalSGD64(q.Data, q.Stride, q.Width, q.Rows, q.Grads, q.LR, p.L1, p.L2)
+	}
+}
+
 // CatchUp brings rows to step b.Step: the pulls of the missed steps shrink the
 // sizes of the weights by a linear map, which is taken to its power at a
 // [Constant] rate. Under another schedule the maps of the missed steps are
 // multiplied one by one, once for all rows of the call.
 func (p ProximalSGD) CatchUp(b Block, last []int64, rate Schedule) {
-	if p == (ProximalSGD{}) || longestGap(b, last) <= 0 {
+	if p.stays() || longestGap(b, last) <= 0 {
 		return
 	}
 	g := gapsPool.Get().(*gaps)
@@ -78,6 +85,9 @@ func (p ProximalSGD) CatchUp(b Block, last []int64, rate Schedule) {
 		}
 	}
 }
+
+// stays tells whether a row without gradients stays as it is.
+func (p ProximalSGD) stays() bool { return p == (ProximalSGD{}) }
 
 // pull is what a step makes of (size of a weight, 1).
 func pull(l1, l2 float64) linear {
@@ -119,7 +129,7 @@ func (ProximalAdagrad) Name() string { return "ProximalAdagrad" }
 
 // Slots returns "accumulator".
 func (p ProximalAdagrad) Slots() []Slot {
-	return []Slot{{Name: "accumulator", Init: float32(p.InitialAccumulator)}}
+	return []Slot{startingAt("accumulator", p.InitialAccumulator)}
 }
 
 // numbers is what Slots comes to.
@@ -137,12 +147,19 @@ func (p ProximalAdagrad) Update(b Block) {
 	}
 }
 
+// Update64 takes one step on each row of b.
+func (p ProximalAdagrad) Update64(b BlockOf[float64]) {
+	for q := range b.pieces() {
+		kernel.ProximalAdagrad64(q.Data, q.Stride, q.Width, q.Rows, q.Grads, q.LR, p.L1, p.L2)
+	}
+}
+
 // CatchUp brings rows to step b.Step, as [ProximalSGD.CatchUp] does, but each
 // weight has a map of its own: under a schedule other than [Constant] a row is
 // taken through each missed step, until it is all zeros. The cost then grows
 // with the gap.
 func (p ProximalAdagrad) CatchUp(b Block, last []int64, rate Schedule) {
-	if p.L1 == 0 && p.L2 == 0 {
+	if p.stays() {
 		return
 	}
 	for i := range b.Rows {
@@ -162,6 +179,9 @@ func (p ProximalAdagrad) CatchUp(b Block, last []int64, rate Schedule) {
 		}
 	}
 }
+
+// stays tells whether a row without gradients stays as it is.
+func (p ProximalAdagrad) stays() bool { return p.L1 == 0 && p.L2 == 0 }
 
 // proximal pulls x towards zero.
 func proximal(x, lr, l1, l2 float32) float32 {

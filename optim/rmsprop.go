@@ -83,13 +83,15 @@ func (r RMSprop) numbers(width int) int {
 }
 
 // Update takes one step on each row of b.
-func (r RMSprop) Update(b Block) {
-	step := kernel.RMSpropStep{
-		LR: b.LR, Rho: float32(r.Rho), Fresh: float32(1 - r.Rho), Eps: float32(r.Epsilon),
-		Momentum: float32(r.Momentum), Centered: r.Centered,
-	}
-	for p := range b.pieces() {
-		kernel.RMSprop(p.Data, p.Stride, p.Width, p.Rows, p.Grads, step)
+func (r RMSprop) Update(b Block) { take(b, kernel.RMSprop, rmspropStep(r, b.LR)) }
+
+// Update64 takes one step on each row of b.
+func (r RMSprop) Update64(b BlockOf[float64]) { take(b, kernel.RMSprop64, rmspropStep(r, b.LR)) }
+
+func rmspropStep[F Float](r RMSprop, lr F) kernel.RMSpropStepOf[F] {
+	return kernel.RMSpropStepOf[F]{
+		LR: lr, Rho: F(r.Rho), Fresh: F(1 - r.Rho), Eps: F(r.Epsilon),
+		Momentum: F(r.Momentum), Centered: r.Centered,
 	}
 }
 
@@ -126,7 +128,7 @@ func (r RMSprop) coast(w, m []float32, gap int64) {
 // moving returns how many steps after its last gradient a row still moves.
 func (r RMSprop) moving() int64 { return coastingSteps(r.Momentum) }
 
-func scaleBy(x []float32, factor float32) {
+func scaleBy[F Float](x []F, factor F) {
 	for j := range x {
 		x[j] *= factor
 	}

@@ -48,9 +48,7 @@ func (s SGD) Validate() error { return momentumRate(s.Momentum) }
 // Update takes one step on each row of b.
 func (s SGD) Update(b Block) {
 	if s.Momentum == 0 {
-		for p := range b.pieces() {
-			kernel.SGD(p.Data, p.Stride, p.Width, p.Rows, p.Grads, p.LR)
-		}
+		take(b, kernel.SGD, b.LR)
 		return
 	}
 	step := kernel.Momentum
@@ -62,13 +60,28 @@ func (s SGD) Update(b Block) {
 	}
 }
 
+// Update64 takes one step on each row of b.
+func (s SGD) Update64(b BlockOf[float64]) {
+	if s.Momentum == 0 {
+		take(b, kernel.SGD64, b.LR)
+		return
+	}
+	step := kernel.Momentum64
+	if s.Nesterov {
+		step = kernel.Nesterov64
+	}
+	for p := range b.pieces() {
+		step(p.Data, p.Stride, p.Width, p.Rows, p.Grads, p.LR, s.Momentum)
+	}
+}
+
 // CatchUp brings rows to step b.Step. Without gradients the momentum is a
 // geometric series: n missed steps move a weight by m·(μ + μ² + … + μⁿ), times
 // μ once more for Nesterov, and leave m·μⁿ, whatever the learning rate. The
 // sum is taken in float64 and applied at once: it is nearer to the exact
 // result than n rounded steps are, and costs the same for every gap.
 func (s SGD) CatchUp(b Block, last []int64, _ Schedule) {
-	if s.Momentum == 0 {
+	if s.stays() {
 		return
 	}
 	for i := range b.Rows {
@@ -91,6 +104,9 @@ func (s SGD) coast(w, m []float32, gap int64) {
 		m[j] = v * keep
 	}
 }
+
+// stays tells whether a row without gradients stays as it is.
+func (s SGD) stays() bool { return s.Momentum == 0 }
 
 // moving returns how many steps after its last gradient a row still moves.
 func (s SGD) moving() int64 { return coastingSteps(s.Momentum) }
