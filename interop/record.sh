@@ -10,6 +10,8 @@ export TF_CPP_MIN_LOG_LEVEL=3
 for library in keras torch; do
 	"$home/$library/bin/python" "$here/record_optimizers.py" "$library" "$here/../optim/testdata"
 done
+"$home/keras/bin/python" "$here/record_optim64.py" "$here/../optim/testdata/float64"
+KERAS_BACKEND=torch "$home/torch/bin/python" "$here/record_optim64.py" "$here/../optim/testdata/float64"
 "$home/keras/bin/python" "$here/record_initializers.py" "$here/../initializer/testdata"
 "$home/keras/bin/python" "$here/record_lookups.py" tf "$here/../testdata/lookups-tensorflow.json"
 "$home/torch/bin/python" "$here/record_lookups.py" torch "$here/../testdata/lookups-torch.json"

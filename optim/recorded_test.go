@@ -12,13 +12,14 @@ import (
 	"github.com/rowan-embeddings/rowan/optim"
 )
 
-// recording is a golden file: see interop/record_optimizers.py.
-type recording struct {
+// recording is a golden file: see interop/record_optimizers.py and, for rows of
+// float64, interop/record_optim64.py.
+type recording[F optim.Float] struct {
 	Versions map[string]string
-	Cases    []recordedCase
+	Cases    []recordedCase[F]
 }
 
-type recordedCase struct {
+type recordedCase[F optim.Float] struct {
 	Name   string
 	Absent string // "dense" or "lazy": what happens to rows that a batch leaves out
 	Width  int
@@ -26,16 +27,30 @@ type recordedCase struct {
 	// StepError is how far, as a part of a step, weights may be off beyond
 	// rounding, where a library's formula is known to differ.
 	StepError float64 `json:"step_error"`
-	Weights   []float32
-	Steps     []recordedStep
-	State     map[string][]float32
+	Weights   []F
+	Steps     []recordedStep[F]
+	State     map[string][]F
 }
 
-type recordedStep struct {
+type recordedStep[F optim.Float] struct {
 	IDs     []uint32
-	Grads   []float32 // a row for each id
+	Grads   []F // a row for each id
 	Rate    float32
-	Weights []float32 // after the step
+	Weights []F // after the step
+}
+
+// readRecording reads a golden file.
+func readRecording[F optim.Float](t *testing.T, file string) recording[F] {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r recording[F]
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return r
 }
 
 // TestRecordedRuns repeats what Keras 3, tf_keras, TensorFlow, PyTorch and FBGEMM did.
@@ -45,22 +60,14 @@ func TestRecordedRuns(t *testing.T) {
 		t.Fatalf("golden files: %v, %v, want 5", files, err)
 	}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var r recording
-		if err := json.Unmarshal(text, &r); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		for _, c := range r.Cases {
+		for _, c := range readRecording[float32](t, file).Cases {
 			t.Run(filepath.Base(file)+"/"+c.Name+"/"+c.Absent, func(t *testing.T) { replay(t, c) })
 		}
 	}
 }
 
 // replay trains a table by sparse steps and compares it with c after each.
-func replay(t *testing.T, c recordedCase) {
+func replay(t *testing.T, c recordedCase[float32]) {
 	o, err := optim.FromConfig(c.Config)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +76,7 @@ func replay(t *testing.T, c recordedCase) {
 		t.Fatalf("%d steps, want at least 12", len(c.Steps))
 	}
 	o.Exact = c.Absent == "dense"
-	table, largest := newTable(o, c.Width, c.Weights), 0.0
+	table, largest := newTable(of32(o, c.Width), c.Weights), 0.0
 	every := max(1, o.AccumulationSteps)
 	var ids []uint32
 	var grads []float32
@@ -120,17 +127,40 @@ func compare(t *testing.T, what string, got, want []float32, floor float64) {
 	}
 }
 
-// table is the least that can train with an optimizer: rows side by side with
-// their state, and the last step of each.
-type table struct {
+// trainer is an optimizer of rows of F.
+type trainer[F optim.Float] struct {
 	*optim.Optimizer
-	width, stride int
-	data          []float32
-	last          []int64
+	width   int
+	init    func(optim.Slot) F
+	clip    func(grads []F)
+	update  func(optim.BlockOf[F])
+	catchUp func(optim.BlockOf[F], []int64)
 }
 
-func newTable(o *optim.Optimizer, width int, weights []float32) *table {
-	t := &table{Optimizer: o, width: width, stride: width}
+func of32(o *optim.Optimizer, width int) trainer[float32] {
+	return trainer[float32]{
+		Optimizer: o, width: width,
+		init: func(s optim.Slot) float32 { return s.Init },
+		clip: func(grads []float32) {
+			o.Clip.Rows(grads, width)
+			optim.Scale(grads, o.Clip.GlobalScale(optim.SumSquares(grads, width)))
+		},
+		update: o.Update, catchUp: o.CatchUp,
+	}
+}
+
+// table is the least that can train with an optimizer: rows side by side with
+// their state, and the last step of each.
+type table[F optim.Float] struct {
+	trainer[F]
+	stride int
+	data   []F
+	last   []int64
+}
+
+func newTable[F optim.Float](o trainer[F], weights []F) *table[F] {
+	width := o.width
+	t := &table[F]{trainer: o, stride: width}
 	for _, s := range o.Slots() {
 		t.stride += slotWidth(s, width)
 	}
@@ -142,9 +172,9 @@ func newTable(o *optim.Optimizer, width int, weights []float32) *table {
 				row = append(row, weights[:width]...)
 				continue
 			}
-			row = append(row, slices.Repeat([]float32{s.Init}, slotWidth(s, width))...)
+			row = append(row, slices.Repeat([]F{o.init(s)}, slotWidth(s, width))...)
 		}
-		t.data = append(t.data, append(row, make([]float32, t.stride-len(row))...)...)
+		t.data = append(t.data, append(row, make([]F, t.stride-len(row))...)...)
 		t.last = append(t.last, 0)
 		weights = weights[width:]
 	}
@@ -159,14 +189,14 @@ func slotWidth(s optim.Slot, width int) int {
 }
 
 // apply sums the gradients of equal ids, clips them and takes one step.
-func (t *table) apply(step int64, ids []uint32, grads []float32) {
+func (t *table[F]) apply(step int64, ids []uint32, grads []F) {
 	var rows []uint32
-	var sums []float32
+	var sums []F
 	for i, id := range ids {
 		at := slices.Index(rows, id)
 		if at < 0 {
 			at = len(rows)
-			rows, sums = append(rows, id), append(sums, make([]float32, t.width)...)
+			rows, sums = append(rows, id), append(sums, make([]F, t.width)...)
 		}
 		for j := range t.width {
 			sums[at*t.width+j] += grads[i*t.width+j]
@@ -174,23 +204,22 @@ func (t *table) apply(step int64, ids []uint32, grads []float32) {
 	}
 	if n := t.AccumulationSteps; n > 1 {
 		for i := range sums {
-			sums[i] /= float32(n)
+			sums[i] /= F(n)
 		}
 	}
-	t.Clip.Rows(sums, t.width)
-	optim.Scale(sums, t.Clip.GlobalScale(optim.SumSquares(sums, t.width)))
-	t.catchUp(t.data, rows, step-1)
-	t.Update(optim.Block{
+	t.clip(sums)
+	t.bring(t.data, rows, step-1)
+	t.update(optim.BlockOf[F]{
 		Data: t.data, Stride: t.stride, Width: t.width,
-		Rows: rows, Grads: sums, Step: step, LR: t.LearningRate(step),
+		Rows: rows, Grads: sums, Step: step, LR: F(t.LearningRate(step)),
 	})
 	for _, r := range rows {
 		t.last[r] = step
 	}
 }
 
-// catchUp brings the given rows, which lie in data, to a step.
-func (t *table) catchUp(data []float32, rows []uint32, step int64) {
+// bring catches the given rows, which lie in data, up to a step.
+func (t *table[F]) bring(data []F, rows []uint32, step int64) {
 	if !t.Exact {
 		return
 	}
@@ -198,19 +227,19 @@ func (t *table) catchUp(data []float32, rows []uint32, step int64) {
 	for _, r := range rows {
 		last = append(last, t.last[r])
 	}
-	t.Optimizer.CatchUp(optim.Block{Data: data, Stride: t.stride, Width: t.width, Rows: rows, Step: step}, last)
+	t.catchUp(optim.BlockOf[F]{Data: data, Stride: t.stride, Width: t.width, Rows: rows, Step: step}, last)
 }
 
 // read returns all weights and state as of a step, without a change to the
 // table: rows are caught up in a copy.
-func (t *table) read(step int64) (weights []float32, state map[string][]float32) {
+func (t *table[F]) read(step int64) (weights []F, state map[string][]F) {
 	scratch := slices.Clone(t.data)
 	var rows []uint32
 	for r := range t.last {
 		rows = append(rows, uint32(r))
 	}
-	t.catchUp(scratch, rows, step)
-	state = map[string][]float32{}
+	t.bring(scratch, rows, step)
+	state = map[string][]F{}
 	for r := range rows {
 		row := scratch[r*t.stride:]
 		weights = append(weights, row[:t.width]...)
