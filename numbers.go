@@ -2,7 +2,6 @@ package rowan
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/rowan-embeddings/rowan/tensor"
@@ -14,8 +13,8 @@ type Number interface {
 	float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
 }
 
-// Numbers is an array of numbers of one type, in row-major order.
-type Numbers[T Number] struct {
+// Array is numbers, truth values or strings of one type, in row-major order.
+type Array[T Number | bool | string] struct {
 	Data  []T
 	Shape []int
 }
@@ -25,23 +24,30 @@ type Numbers[T Number] struct {
 // combiner but those of RegisterCombiner, whose functions are of float32. Integers
 // are read as they are: no combiner but None is one of integers, another is
 // ErrOptions. Shapes, ids and errors are as there. There is no gradient: what is
-// trained is float32.
-func EmbeddingLookupOf[T Number](param Numbers[T], ids tensor.IDs, c Combiner) (Numbers[T], error) {
+// trained is float32, or lies in a table ([TableOf]).
+func EmbeddingLookupOf[T Number](param Array[T], ids tensor.IDs, c Combiner) (Array[T], error) {
 	var l numbersLookup
 	err := l.prepare(param.Shape, len(param.Data), ids)
-	if err == nil {
-		err = l.checkCombiner(c, isFloat[T]())
-	}
-	if err == nil && c != None {
-		err = l.bags.Of(ids)
+	floats, isFloat := any(&param.Data).(*[]float64)
+	switch {
+	case err != nil:
+	case c != None && !isFloat:
+		if _, err = c.reducer(); err == nil {
+			err = fmt.Errorf("%w: combiner %v is of floats, param of integers: they have only %v", ErrOptions, c, None)
+		}
+	case c != None:
+		if err = l.bag.prepare(c, l.weights, false); err == nil {
+			err = l.bags.Of(ids)
+		}
 	}
 	if err != nil {
-		return Numbers[T]{}, fmt.Errorf("embedding lookup: %w", err)
+		return Array[T]{}, fmt.Errorf("embedding lookup: %w", err)
 	}
 	if c != None {
-		return poolNumbers(&l, param.Data, c), nil
+		pooled := l.pool(*floats)
+		return Array[T]{Data: *any(&pooled).(*[]T), Shape: append(slices.Clone(l.bags.Outer), l.width)}, nil
 	}
-	out := Numbers[T]{Shape: []int{l.keys.len(), l.width}, Data: make([]T, 0, l.keys.len()*l.width)}
+	out := Array[T]{Shape: []int{l.keys.len(), l.width}, Data: make([]T, 0, l.keys.len()*l.width)}
 	if isDense(ids) {
 		out.Shape = append(slices.Clone(ids.Shape()), l.width)
 	}
@@ -51,17 +57,13 @@ func EmbeddingLookupOf[T Number](param Numbers[T], ids tensor.IDs, c Combiner) (
 	return out, nil
 }
 
-// isFloat reports whether T has fractions.
-func isFloat[T Number]() bool { return T(1)/2 != 0 }
-
 // numbersLookup is a lookup in a matrix of any type.
 type numbersLookup struct {
 	keys    keyBatch
 	width   int
 	bags    tensor.Bags
 	weights []float32
-	row     func(x, w []float64) float64 // one dimension of a bag
-	x, w    []float64                    // of the bag
+	bag     bag64
 }
 
 // prepare checks a matrix of n numbers and the ids.
@@ -86,82 +88,16 @@ func (l *numbersLookup) prepare(shape []int, n int, ids tensor.IDs) error {
 	return checkFinite("weight", l.weights)
 }
 
-// checkCombiner readies a combiner, of floats or of integers.
-func (l *numbersLookup) checkCombiner(c Combiner, floats bool) error {
-	r, err := c.reducer()
-	if err != nil || c == None {
-		return err
-	}
-	if !floats {
-		return fmt.Errorf("%w: combiner %v is of floats, param of integers: they have only %v", ErrOptions, c, None)
-	}
-	switch f := r.(type) {
-	case nil:
-		l.row = func(x, w []float64) float64 { return weightedSum(x, w) / divisorOf(c, w) }
-		return nil
-	case *column:
-		l.row = f.forward
-		return f.accepts(l.weights, false)
-	}
-	return fmt.Errorf("%w: combiner %v was registered, and computes in float32: use EmbeddingLookup", ErrOptions, c)
-}
-
-// poolNumbers pools the rows of each bag.
-func poolNumbers[T Number](l *numbersLookup, data []T, c Combiner) Numbers[T] {
+// pool pools the rows of each bag.
+func (l *numbersLookup) pool(data []float64) []float64 {
 	bags := len(l.bags.Splits) - 1
-	out := Numbers[T]{Data: make([]T, bags*l.width), Shape: append(slices.Clone(l.bags.Outer), l.width)}
+	out := make([]float64, bags*l.width)
 	for i := range bags {
-		ids := l.keys.ints[l.bags.Splits[i]:l.bags.Splits[i+1]]
-		if !l.begin(int(l.bags.Splits[i]), len(ids), c) {
-			continue
+		l.bag.reset()
+		for j := int(l.bags.Splits[i]); j < int(l.bags.Splits[i+1]); j++ {
+			l.bag.add(int(l.keys.ints[j]), l.weights, j)
 		}
-		for d := range l.width {
-			for j, id := range ids {
-				l.x[j] = float64(data[int(id)*l.width+d])
-			}
-			out.Data[i*l.width+d] = T(l.row(l.x, l.w))
-		}
+		l.bag.forward(out[i*l.width:(i+1)*l.width], data)
 	}
 	return out
-}
-
-// begin makes room for a bag of n ids and reads its weights; false if it comes to
-// zeros, as in a lookup of float32.
-func (l *numbersLookup) begin(first, n int, c Combiner) bool {
-	l.x, l.w = slices.Grow(l.x[:0], n)[:n], l.w[:0]
-	some := false
-	for j := range n {
-		w := 1.0
-		if l.weights != nil {
-			w = float64(l.weights[first+j])
-		}
-		l.w = append(l.w, w)
-		some = some || w != 0
-	}
-	return some && divisorOf(c, l.w) != 0
-}
-
-// divisorOf is what a weighted sum is divided by.
-func divisorOf(c Combiner, w []float64) float64 {
-	switch c {
-	case Mean:
-		return sumOf(w)
-	case SqrtN:
-		return math.Sqrt(weightedSum(w, w))
-	}
-	return 1
-}
-
-func sumOf(x []float64) (sum float64) {
-	for _, v := range x {
-		sum += v
-	}
-	return sum
-}
-
-func weightedSum(x, w []float64) (sum float64) {
-	for i, v := range x {
-		sum += float64(v * w[i])
-	}
-	return sum
 }

@@ -17,7 +17,7 @@ import (
 func TestEmbeddingLookupOfFloats(t *testing.T) {
 	const rows, width = 9, 3
 	r := rand.New(rand.NewPCG(5, 5))
-	matrix := rowan.Numbers[float64]{Shape: []int{rows, width}}
+	matrix := rowan.Array[float64]{Shape: []int{rows, width}}
 	byRow := map[int64][]float64{}
 	for i := range rows * width {
 		x := r.NormFloat64()
@@ -79,7 +79,7 @@ func TestEmbeddingLookupOfIntegers(t *testing.T) {
 
 func integers[T rowan.Number](t *testing.T, extreme T) {
 	t.Helper()
-	matrix := rowan.Numbers[T]{Data: []T{1, 2, 3, extreme}, Shape: []int{2, 2}}
+	matrix := rowan.Array[T]{Data: []T{1, 2, 3, extreme}, Shape: []int{2, 2}}
 	got, err := rowan.EmbeddingLookupOf(matrix, tensor.RaggedOf([]int32{1}, nil, []int32{0, 1}), rowan.None)
 	if err != nil || !slices.Equal(got.Data, []T{3, extreme, 1, 2, 3, extreme}) || !slices.Equal(got.Shape, []int{3, 2}) {
 		t.Errorf("%T: %v, %v", extreme, got, err)
@@ -89,7 +89,7 @@ func integers[T rowan.Number](t *testing.T, extreme T) {
 }
 
 func TestEmbeddingLookupOfRefusals(t *testing.T) {
-	matrix := rowan.Numbers[float64]{Data: []float64{1, 2, 3, 4}, Shape: []int{2, 2}}
+	matrix := rowan.Array[float64]{Data: []float64{1, 2, 3, 4}, Shape: []int{2, 2}}
 	one := tensor.IDs(dense(t, []int64{1}, 1, 1))
 	weighted := func(w float32) tensor.IDs {
 		ids, err := dense(t, []int64{1}, 1, 1).WithWeights([]float32{w})
@@ -99,17 +99,17 @@ func TestEmbeddingLookupOfRefusals(t *testing.T) {
 		return ids
 	}
 	for name, c := range map[string]struct {
-		param rowan.Numbers[float64]
+		param rowan.Array[float64]
 		ids   tensor.IDs
 		c     rowan.Combiner
 		is    error
 		says  string
 	}{
-		"no matrix":    {rowan.Numbers[float64]{}, one, rowan.Sum, rowan.ErrShape, "got shape []"},
-		"a vector":     {rowan.Numbers[float64]{Data: []float64{1}, Shape: []int{1}}, one, rowan.Sum, rowan.ErrShape, "got shape [1]"},
-		"few numbers":  {rowan.Numbers[float64]{Data: []float64{1}, Shape: []int{2, 2}}, one, rowan.Sum, rowan.ErrShape, "1 numbers"},
-		"no columns":   {rowan.Numbers[float64]{Shape: []int{2, 0}}, one, rowan.Sum, rowan.ErrShape, "[2 0]"},
-		"overflow":     {rowan.Numbers[float64]{Shape: []int{math.MaxInt, 2}}, one, rowan.Sum, rowan.ErrShape, "0 numbers"},
+		"no matrix":    {rowan.Array[float64]{}, one, rowan.Sum, rowan.ErrShape, "got shape []"},
+		"a vector":     {rowan.Array[float64]{Data: []float64{1}, Shape: []int{1}}, one, rowan.Sum, rowan.ErrShape, "got shape [1]"},
+		"few numbers":  {rowan.Array[float64]{Data: []float64{1}, Shape: []int{2, 2}}, one, rowan.Sum, rowan.ErrShape, "1 numbers"},
+		"no columns":   {rowan.Array[float64]{Shape: []int{2, 0}}, one, rowan.Sum, rowan.ErrShape, "[2 0]"},
+		"overflow":     {rowan.Array[float64]{Shape: []int{math.MaxInt, 2}}, one, rowan.Sum, rowan.ErrShape, "0 numbers"},
 		"nil ids":      {matrix, nil, rowan.Sum, rowan.ErrShape, "nil"},
 		"one bag":      {matrix, dense(t, []int64{1}), rowan.Sum, rowan.ErrShape, "two dimensions"},
 		"strings":      {matrix, tensor.RaggedOf([]string{"a"}), rowan.Sum, rowan.ErrKeyType, "string"},
