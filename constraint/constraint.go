@@ -10,6 +10,9 @@
 // Sums and square roots are of float64 in one order, so that results have the
 // same bits on every platform. They differ from Keras', which are of float32,
 // by some units in the last place.
+//
+// The constraints of this package work on weights of float64 too ([Constraint64]),
+// by the same lines. Their parameters are float32.
 package constraint
 
 import (
@@ -34,6 +37,14 @@ type Constraint interface {
 	Apply(w Array)
 }
 
+// Constraint64 is a Constraint of weights of float64 too. All of this package are,
+// but for [Func].
+type Constraint64 interface {
+	Constraint
+	// Apply64 is Apply, of float64.
+	Apply64(w ArrayOf[float64])
+}
+
 // RowWise is a constraint that can tell whether it looks at one row of a matrix
 // at a time. One that is not RowWise is taken to need the whole matrix.
 type RowWise interface {
@@ -48,24 +59,30 @@ func ByRow(c Constraint) bool {
 	return ok && r.ByRow()
 }
 
-// Array is weights of any number of dimensions. Its rows, which are what the
+// Float is the type of weights.
+type Float interface{ float32 | float64 }
+
+// ArrayOf is weights of any number of dimensions. Its rows, which are what the
 // last dimension holds, lie Stride numbers apart:
 //
 //	Shape (2, 3), Stride 4    a b c . d e f .
-type Array struct {
-	Data   []float32
+type ArrayOf[F Float] struct {
+	Data   []F
 	Shape  []int
 	Stride int
 }
 
+// Array is an [ArrayOf] float32.
+type Array = ArrayOf[float32]
+
 // Of returns an array of rows that follow each other without gaps.
-func Of(data []float32, shape ...int) Array {
-	a := Array{Data: data, Shape: shape}
+func Of[F Float](data []F, shape ...int) ArrayOf[F] {
+	a := ArrayOf[F]{Data: data, Shape: shape}
 	a.Stride = a.width()
 	return a
 }
 
-func (a *Array) width() int {
+func (a *ArrayOf[F]) width() int {
 	if len(a.Shape) == 0 {
 		return 1
 	}
@@ -73,7 +90,7 @@ func (a *Array) width() int {
 }
 
 // rows returns the number of rows.
-func (a *Array) rows() int {
+func (a *ArrayOf[F]) rows() int {
 	n := 1
 	for _, d := range a.Shape[:max(0, len(a.Shape)-1)] {
 		n *= d
@@ -82,7 +99,7 @@ func (a *Array) rows() int {
 }
 
 // row returns row r.
-func (a *Array) row(r int) []float32 { return a.Data[r*a.Stride:][:a.width()] }
+func (a *ArrayOf[F]) row(r int) []F { return a.Data[r*a.Stride:][:a.width()] }
 
 // NonNeg sets negative weights to zero.
 type NonNeg struct{}
@@ -100,7 +117,12 @@ func (NonNeg) ByRow() bool { return true }
 func (NonNeg) Check([]int) error { return nil }
 
 // Apply implements [Constraint].
-func (NonNeg) Apply(w Array) {
+func (NonNeg) Apply(w Array) { notNegative(w) }
+
+// Apply64 implements [Constraint64].
+func (NonNeg) Apply64(w ArrayOf[float64]) { notNegative(w) }
+
+func notNegative[F Float](w ArrayOf[F]) {
 	for r := range w.rows() {
 		row := w.row(r)
 		for i, x := range row {
@@ -109,7 +131,7 @@ func (NonNeg) Apply(w Array) {
 	}
 }
 
-// Func is a constraint written in Go. It has no config.
+// Func is a constraint written in Go, of weights of float32. It has no config.
 type Func struct {
 	// Name stands for it in errors.
 	Name string

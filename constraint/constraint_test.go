@@ -35,7 +35,21 @@ func ExampleMaxNorm() {
 // TestConstraintsAreKeras compares with what Keras made of the same arrays. It
 // computes in float32: four units in the last place are let pass.
 func TestConstraintsAreKeras(t *testing.T) {
-	text, err := os.ReadFile("testdata/keras.json")
+	checkKeras(t, "testdata/keras.json", 4*0x1p-23, func(c constraint.Constraint, w []float32, shape []int) {
+		c.Apply(constraint.Of(w, shape...))
+	})
+}
+
+// TestConstraintsOfFloat64AreKeras does the same in float64. Squares are summed in
+// another order here: again four units in the last place.
+func TestConstraintsOfFloat64AreKeras(t *testing.T) {
+	checkKeras(t, "testdata/keras64.json", 4*0x1p-52, func(c constraint.Constraint, w []float64, shape []int) {
+		c.(constraint.Constraint64).Apply64(constraint.Of(w, shape...))
+	})
+}
+
+func checkKeras[F constraint.Float](t *testing.T, file string, tolerance float64, apply func(c constraint.Constraint, w []F, shape []int)) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +57,7 @@ func TestConstraintsAreKeras(t *testing.T) {
 		Cases []struct {
 			constraint.Config
 			Shape         []int
-			Weights, Want []float32
+			Weights, Want []F
 		}
 	}
 	if err := json.Unmarshal(text, &recorded); err != nil {
@@ -61,9 +75,9 @@ func TestConstraintsAreKeras(t *testing.T) {
 			t.Errorf("%+v: %v", c.Config, err)
 		}
 		w := slices.Clone(c.Weights)
-		made.Apply(constraint.Of(w, c.Shape...))
+		apply(made, w, c.Shape)
 		for i, want := range c.Want {
-			if math.Abs(float64(w[i]-want)) > 4*0x1p-23*math.Abs(float64(want)) {
+			if !(math.Abs(float64(w[i]-want)) <= tolerance*math.Abs(float64(want))) {
 				t.Errorf("%+v on %v: number %d is %v, Keras has %v", c.Config, c.Shape, i, w[i], want)
 				break
 			}
@@ -71,6 +85,48 @@ func TestConstraintsAreKeras(t *testing.T) {
 	}
 	if want := map[string]int{"MaxNorm": 8, "UnitNorm": 8, "MinMaxNorm": 7, "NonNeg": 2, "RadialConstraint": 3}; !reflect.DeepEqual(seen, want) {
 		t.Errorf("cases %v, want %v", seen, want)
+	}
+}
+
+// TestNormsOfFloat64 checks that norms are kept with all digits of a float64, of
+// rows and of columns. Keras' epsilon is let out of the reckoning by norms of 2^60.
+func TestNormsOfFloat64(t *testing.T) {
+	for _, test := range []struct {
+		c    constraint.Constraint64
+		want float64
+	}{
+		{constraint.MaxNorm{Max: 1.25, Axis: 1}, 1.25}, {constraint.MaxNorm{Max: 1.25}, 1.25},
+		{constraint.UnitNorm{Axis: -1}, 1}, {constraint.UnitNorm{}, 1},
+		{constraint.MinMaxNorm{Min: 0.5, Max: 1.5, Rate: 1, Axis: 1}, 1.5}, {constraint.MinMaxNorm{Min: 0.5, Max: 1.5, Rate: 1}, 1.5},
+	} {
+		w := []float64{0x1p60 / 3, 0x1p60 / 7, 0x1p59 / 11, 0x1p60 / 13, -0x1p60 / 9, 0x1p61 / 5}
+		test.c.Apply64(constraint.Of(w, 3, 2))
+		lines := [][]float64{w[0:2], w[2:4], w[4:6]}
+		if !constraint.ByRow(test.c) {
+			lines = [][]float64{{w[0], w[2], w[4]}, {w[1], w[3], w[5]}}
+		}
+		for _, line := range lines {
+			sum := 0.0
+			for _, x := range line {
+				sum += x * x
+			}
+			if norm := math.Sqrt(sum); math.Abs(norm-test.want) > 1e-15 {
+				t.Errorf("%+v: a norm of %v, want %v: off by %.2g", test.c, norm, test.want, norm-test.want)
+			}
+		}
+	}
+}
+
+// TestFuncIsOfFloat32: a function is given arrays of float32, so that it is no
+// constraint of float64.
+func TestFuncIsOfFloat32(t *testing.T) {
+	for _, c := range []constraint.Constraint{
+		constraint.NewMaxNorm(), constraint.NewUnitNorm(), constraint.NewMinMaxNorm(), constraint.NewNonNeg(), constraint.NewRadial(), constraint.Func{},
+	} {
+		_, of64 := c.(constraint.Constraint64)
+		if _, isFunc := c.(constraint.Func); of64 == isFunc {
+			t.Errorf("%#v is a Constraint64: %v", c, of64)
+		}
 	}
 }
 
@@ -87,6 +143,13 @@ func TestStride(t *testing.T) {
 		c.Apply(constraint.Array{Data: gaps, Shape: []int{2, 3}, Stride: 5})
 		if want := slices.Insert(dense, 3, 77, 77); !slices.Equal(gaps, want) {
 			t.Errorf("%+v: %v, want %v", c, gaps, want)
+		}
+		dense64, gaps64 := []float64{1, -2, 3, 4, -5, 6}, []float64{1, -2, 3, 77, 77, 4, -5, 6}
+		of64 := c.(constraint.Constraint64)
+		of64.Apply64(constraint.Of(dense64, 2, 3))
+		of64.Apply64(constraint.ArrayOf[float64]{Data: gaps64, Shape: []int{2, 3}, Stride: 5})
+		if want := slices.Insert(dense64, 3, 77, 77); !slices.Equal(gaps64, want) {
+			t.Errorf("%+v of float64: %v, want %v", c, gaps64, want)
 		}
 	}
 }

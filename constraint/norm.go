@@ -95,27 +95,36 @@ func checkAxis(class string, axis int, shape []int) error {
 }
 
 // Apply implements [Constraint].
-func (m MaxNorm) Apply(w Array) {
-	scale(w, m.Axis, func(norm float64) float64 { return min(norm, float64(m.Max)) / (epsilon + norm) })
-}
+func (m MaxNorm) Apply(w Array) { scale(w, m.Axis, m.factor) }
+
+// Apply64 implements [Constraint64].
+func (m MaxNorm) Apply64(w ArrayOf[float64]) { scale(w, m.Axis, m.factor) }
+
+func (m MaxNorm) factor(norm float64) float64 { return min(norm, float64(m.Max)) / (epsilon + norm) }
 
 // Apply implements [Constraint].
-func (u UnitNorm) Apply(w Array) {
-	scale(w, u.Axis, func(norm float64) float64 { return 1 / (epsilon + norm) })
-}
+func (u UnitNorm) Apply(w Array) { scale(w, u.Axis, u.factor) }
+
+// Apply64 implements [Constraint64].
+func (u UnitNorm) Apply64(w ArrayOf[float64]) { scale(w, u.Axis, u.factor) }
+
+func (UnitNorm) factor(norm float64) float64 { return 1 / (epsilon + norm) }
 
 // Apply implements [Constraint].
-func (m MinMaxNorm) Apply(w Array) {
+func (m MinMaxNorm) Apply(w Array) { scale(w, m.Axis, m.factor) }
+
+// Apply64 implements [Constraint64].
+func (m MinMaxNorm) Apply64(w ArrayOf[float64]) { scale(w, m.Axis, m.factor) }
+
+func (m MinMaxNorm) factor(norm float64) float64 {
 	low, high, rate := float64(m.Min), float64(m.Max), float64(m.Rate)
-	scale(w, m.Axis, func(norm float64) float64 {
-		desired := float64(rate*max(low, min(high, norm))) + float64((1-rate)*norm)
-		return desired / (epsilon + norm)
-	})
+	desired := float64(rate*max(low, min(high, norm))) + float64((1-rate)*norm)
+	return desired / (epsilon + norm)
 }
 
 // scale multiplies each vector along an axis by a function of its norm. An axis
 // that w does not have, which Check refuses, leaves it as it is.
-func scale(w Array, axis int, factor func(norm float64) float64) {
+func scale[F Float](w ArrayOf[F], axis int, factor func(norm float64) float64) {
 	if axis < 0 {
 		axis += len(w.Shape)
 	}
@@ -130,7 +139,7 @@ func scale(w Array, axis int, factor func(norm float64) float64) {
 	}
 }
 
-func scaleRow(row []float32, factor func(norm float64) float64) {
+func scaleRow[F Float](row []F, factor func(norm float64) float64) {
 	sum := 0.0
 	for _, x := range row {
 		sum += float64(float64(x) * float64(x))
@@ -138,16 +147,16 @@ func scaleRow(row []float32, factor func(norm float64) float64) {
 	multiply(row, factor(math.Sqrt(sum)))
 }
 
-func multiply(row []float32, f float64) {
+func multiply[F Float](row []F, f float64) {
 	for i, x := range row {
-		row[i] = float32(float64(x) * f)
+		row[i] = F(float64(x) * f)
 	}
 }
 
 // scaleColumns goes through w row by row, as it lies in memory, twice for each
 // index of the dimensions before the axis: rows that differ in their place along
 // the axis alone are summed number by number.
-func scaleColumns(w Array, axis int, factor func(norm float64) float64) {
+func scaleColumns[F Float](w ArrayOf[F], axis int, factor func(norm float64) float64) {
 	inner, n, width := 1, w.Shape[axis], w.width()
 	for _, d := range w.Shape[axis+1 : len(w.Shape)-1] {
 		inner *= d
@@ -167,7 +176,7 @@ func scaleColumns(w Array, axis int, factor func(norm float64) float64) {
 		for r := range n * inner {
 			row, by := w.row(first+r), sums[r%inner*width:]
 			for i, x := range row {
-				row[i] = float32(float64(x) * by[i])
+				row[i] = F(float64(x) * by[i])
 			}
 		}
 	}

@@ -31,8 +31,13 @@ func (Radial) Check(shape []int) error {
 }
 
 // Apply implements [Constraint].
-func (c Radial) Apply(w Array) {
-	if c.Check(w.Shape) != nil {
+func (Radial) Apply(w Array) { makeRadial(w) }
+
+// Apply64 implements [Constraint64].
+func (Radial) Apply64(w ArrayOf[float64]) { makeRadial(w) }
+
+func makeRadial[F Float](w ArrayOf[F]) {
+	if (Radial{}).Check(w.Shape) != nil {
 		return
 	}
 	n, channels := w.Shape[0], w.Shape[2]
