@@ -16,20 +16,21 @@ import (
 //	gradients    g[1]           g[0] + g[4]                     PoolSum over the gradients
 //	update       rows 3 and 7, weights and state in place       one kernel call a block
 
-// applyTools is one worker's scratch memory for updating a stripe.
-type applyTools struct {
+// applyTools is one worker's scratch memory for updating a stripe whose rows are
+// computed in F.
+type applyTools[F optim.Float] struct {
 	rows     []uint32  // distinct rows of the block
 	segments []int64   // where each row's occurrences begin among from
 	from     []uint32  // which row of the gradients each occurrence takes
 	scale    []float32 // what it is multiplied by
 	first    []int     // position at which each row first occurs
-	grads    []float32 // a summed gradient a row
+	grads    []F       // a summed gradient a row
 	squares  []float32
 	last     []int64
 	scores   []int64
-	penalty  []float32 // the gradient of a row's penalty
+	penalty  []float32 // the gradient of a row's penalty, of a function of float32
 	stripe   *stripe   // that the rows are of
-	opened   openBlock // of rows that are not float32
+	opened   openBlock // of rows that are stored narrower
 }
 
 // rowsPerUpdate is the number of distinct rows whose gradients are summed
@@ -78,6 +79,10 @@ func trains(row uint32) bool { return row != rowZero && row != rowSkip }
 // what; and puts the gradients of several terms into one array for the kernel.
 func (g *Gradients) trace() {
 	g.source, g.scale = g.source[:0], g.scale[:0]
+	if g.table.opt.DType == Float64 {
+		g.traceWide()
+		return
+	}
 	scaled := slices.ContainsFunc(g.terms, func(t term) bool { return t.lookup.scales() })
 	for i := range g.terms {
 		t := &g.terms[i]
@@ -176,7 +181,7 @@ func (g *Gradients) resolve(c *core, occurrences []uint64) error {
 
 // fill takes the next block of distinct rows off the sorted occurrences and
 // sums their gradients.
-func (g *Gradients) fill(w *applyTools, sorted []uint64) (rest []uint64) {
+func fill[F optim.Float](g *Gradients, w *applyTools[F], sorted []uint64) (rest []uint64) {
 	width := g.table.opt.Width
 	w.rows, w.first = w.rows[:0], w.first[:0]
 	w.segments, w.from, w.scale = w.segments[:0], w.from[:0], w.scale[:0]
@@ -195,56 +200,57 @@ func (g *Gradients) fill(w *applyTools, sorted []uint64) (rest []uint64) {
 			last = row
 		}
 		if len(w.from) == kernel.MaxRows {
-			summed = g.sum(w, summed)
+			summed = sum(g, w, summed)
 		}
 		w.from = append(w.from, g.source[pos])
 		if len(g.scale) > 0 {
 			w.scale = append(w.scale, g.scale[pos])
 		}
 	}
-	g.sum(w, summed)
+	sum(g, w, summed)
 	w.grads = w.grads[:len(w.rows)*width]
 	return sorted[i:]
 }
 
 // sum adds the gathered occurrences to the gradients of the block's rows from
 // row first on, and returns the row that more occurrences may belong to.
-func (g *Gradients) sum(w *applyTools, first int) int {
+func sum[F optim.Float](g *Gradients, w *applyTools[F], first int) int {
 	width := g.table.opt.Width
 	w.segments = append(w.segments, int64(len(w.from)))
-	scale := w.scale
-	if len(g.scale) == 0 {
-		scale = nil
+	switch w := any(w).(type) {
+	case *applyTools[float32]:
+		scale := w.scale
+		if len(g.scale) == 0 {
+			scale = nil
+		}
+		kernel.PoolSum(w.grads[first*width:len(w.rows)*width], width, g.grads.all, width, w.from, w.segments, scale)
+	case *applyTools[float64]:
+		sumWide(w, g.wide.all, width, first)
 	}
-	kernel.PoolSum(w.grads[first*width:len(w.rows)*width], width, g.grads.all, width, w.from, w.segments, scale)
 	w.segments, w.from, w.scale = append(w.segments[:0], 0), w.from[:0], w.scale[:0]
 	return len(w.rows) - 1
 }
 
 // apply updates the rows of a block with their summed gradients; to measure,
 // it notes their squared norms instead.
-func (g *Gradients) apply(w *applyTools, c *core) {
+func apply[F optim.Float](g *Gradients, w *applyTools[F], c *core) {
 	t, width := g.table, g.table.opt.Width
 	o := c.optimizer
 	if n := g.step.Batches; n > 1 {
 		for i := range w.grads {
-			w.grads[i] /= float32(n)
+			w.grads[i] /= F(n)
 		}
 	}
 	if o != nil {
-		o.Clip.Rows(w.grads, width)
+		w.clip(o.Clip, width)
 	}
 	if g.measure {
-		w.squares = slices.Grow(w.squares[:0], len(w.rows))[:len(w.rows)]
-		kernel.SumSquares(w.squares, w.grads, width)
-		for i, pos := range w.first {
-			g.norms[pos] = float64(w.squares[i])
-		}
+		w.measure(g.norms, width)
 		return
 	}
 	if g.step.Scale != 1 {
 		for i := range w.grads {
-			w.grads[i] *= g.step.Scale
+			w.grads[i] *= F(g.step.Scale)
 		}
 	}
 	now, stored := g.step.Number, c
@@ -255,22 +261,24 @@ func (g *Gradients) apply(w *applyTools, c *core) {
 		c = w.open(stored)
 	}
 	if c.layout.last >= 0 {
-		t.bring(w, c, now)
+		bring(t, w, c, now)
 	}
-	o.Update(optim.Block{
-		Data: c.data(), Stride: c.layout.stride, Width: width,
-		Rows: w.rows, Grads: w.grads, Step: now, LR: o.LearningRate(now),
+	update(o, optim.BlockOf[F]{
+		Data: numbersOf[F](c), Stride: c.layout.stride, Width: width,
+		Rows: w.rows, Grads: w.grads, Step: now, LR: F(o.LearningRate(now)),
 	})
 	if t.opt.MaxNorm > 0 {
 		for _, r := range w.rows {
-			t.clipNorm(c.row(r)[:width])
+			clipNorm(t, rowOf[F](c, r)[:width])
 		}
 	}
 	if t.byRow {
-		t.constrain(c, w.rows)
+		for _, r := range w.rows {
+			constrainRow(t, rowOf[F](c, r)[:width])
+		}
 	}
 	if c != stored {
-		g.shut(w, stored)
+		w.shut(g, stored)
 	}
 	if stored.scores != nil {
 		w.scores = stored.scores.use(t.opt.Restrict.Policy, w.rows, w.scores, g.now)
@@ -280,39 +288,88 @@ func (g *Gradients) apply(w *applyTools, c *core) {
 	}
 }
 
+// clip bounds the gradients of the block's rows.
+func (w *applyTools[F]) clip(c optim.Clip, width int) {
+	switch grads := any(&w.grads).(type) {
+	case *[]float32:
+		c.Rows(*grads, width)
+	case *[]float64:
+		c.Rows64(*grads, width)
+	}
+}
+
+// measure notes the squared norms of the gradients of the block's rows, under the
+// positions at which the rows first occur.
+func (w *applyTools[F]) measure(norms []float64, width int) {
+	if grads, ok := any(&w.grads).(*[]float32); ok {
+		w.squares = slices.Grow(w.squares[:0], len(w.rows))[:len(w.rows)]
+		kernel.SumSquares(w.squares, *grads, width)
+		for i, pos := range w.first {
+			norms[pos] = float64(w.squares[i])
+		}
+		return
+	}
+	for i, pos := range w.first {
+		norms[pos] = float64(squares(w.grads[i*width : (i+1)*width]))
+	}
+}
+
+// update takes a step of the optimizer.
+func update[F optim.Float](o *optim.Optimizer, b optim.BlockOf[F]) {
+	switch b := any(&b).(type) {
+	case *optim.Block:
+		o.Update(*b)
+	case *optim.BlockOf[float64]:
+		o.Update64(*b)
+	}
+}
+
 // bring readies rows that remember their last step for step now: an exact
 // optimizer makes up for the steps they missed, and the regularizer charges
 // for the steps since they last paid.
-func (t *Table) bring(w *applyTools, c *core, now int64) {
+func bring[F optim.Float](t *Table, w *applyTools[F], c *core, now int64) {
 	w.last = w.last[:0]
 	for _, r := range w.rows {
-		w.last = append(w.last, c.layout.lastStep(c.row(r)))
+		w.last = append(w.last, lastStep(&c.layout, rowOf[F](c, r)))
 	}
 	if c.exact {
-		t.catchUp(c, c.data(), w.rows, w.last, now-1)
+		catchUp(t, c, numbersOf[F](c), w.rows, w.last, now-1)
 	}
 	width := t.opt.Width
 	if t.opt.Regularizer.Row != nil {
 		w.penalty = slices.Grow(w.penalty[:0], width)[:width]
 	}
 	for i, r := range w.rows {
-		row := c.row(r)
-		t.opt.Regularizer.add(w.grads[i*width:(i+1)*width], row[:width], now-w.last[i], w.penalty)
-		c.layout.setLastStep(row, now)
+		row := rowOf[F](c, r)
+		addPenalty(t.opt.Regularizer, w.grads[i*width:(i+1)*width], row[:width], now-w.last[i], w.penalty)
+		setLastStep(&c.layout, row, now)
 	}
 }
 
 // clipNorm scales a row down to the table's bound on its norm.
-func (t *Table) clipNorm(row []float32) {
+func clipNorm[F optim.Float](t *Table, row []F) {
 	if t.opt.MaxNorm <= 0 {
 		return
 	}
-	square := kernel.Dot(row, row)
-	if square <= t.opt.MaxNorm*t.opt.MaxNorm {
+	bound := F(t.opt.MaxNorm)
+	square := squares(row)
+	if square <= bound*bound {
 		return
 	}
-	scale := t.opt.MaxNorm / float32(math.Sqrt(float64(square)))
+	scale := bound / F(math.Sqrt(float64(square)))
 	for i := range row {
 		row[i] *= scale
 	}
+}
+
+// squares returns the squared L2 norm of a row.
+func squares[F optim.Float](row []F) F {
+	if row, ok := any(&row).(*[]float32); ok {
+		return F(kernel.Dot(*row, *row))
+	}
+	var sum F
+	for _, x := range row {
+		sum += F(x * x)
+	}
+	return sum
 }

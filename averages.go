@@ -34,13 +34,12 @@ func (t *Table) UseAverages(ctx context.Context) error {
 	t.forgetPenalties()
 	now := t.step.Load()
 	err := t.each(c, func(_ *keyBatch, _ int, r uint32) error {
-		o, width := c.open(r), t.opt.Width
-		t.bringOne(c, o.row, now)
-		copy(o.row[:width], o.row[at:at+width])
-		t.clipNorm(o.row[:width])
-		if t.byRow {
-			t.constrainRow(o.row[:width])
+		if c.dtype == Float64 {
+			useAverage(t, c, rowOf[float64](c, r), at, now)
+			return nil
 		}
+		o := c.open(r)
+		useAverage(t, c, o.row, at, now)
 		o.shut(rounding{})
 		return nil
 	})
@@ -48,6 +47,18 @@ func (t *Table) UseAverages(ctx context.Context) error {
 		t.constrainWhole(c)
 	}
 	return err
+}
+
+// useAverage puts the average of a row, which lies at a place in it, in the place of
+// its weights.
+func useAverage[F optim.Float](t *Table, c *core, row []F, at int, now int64) {
+	width := t.opt.Width
+	bringOne(t, c, row, now)
+	copy(row[:width], row[at:at+width])
+	clipNorm(t, row[:width])
+	if t.byRow {
+		constrainRow(t, row[:width])
+	}
 }
 
 // average returns where the average of the weights lies in a row.
@@ -64,7 +75,7 @@ func (l *layout) average() (at int, ok bool) {
 
 // follow makes the slots that start as a copy of the weights start anew, for a
 // row whose weights have been written.
-func (l *layout) follow(row []float32) {
+func follow[F optim.Float](l *layout, row []F) {
 	at := l.width
 	for _, s := range l.slots {
 		end := at + slotWidth(s, l.width)

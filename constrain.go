@@ -46,22 +46,21 @@ func (o *TableOptions) checkConstraint(optimizer *optim.Optimizer) error {
 	return nil
 }
 
-// constrain applies the constraint to slab rows.
-func (t *Table) constrain(c *core, rows []uint32) {
-	for _, r := range rows {
-		t.constrainRow(c.row(r)[:t.opt.Width])
+// constrainRow applies the constraint to the weights of a row.
+func constrainRow[F optim.Float](t *Table, row []F) {
+	switch row := any(&row).(type) {
+	case *[]float32:
+		t.opt.Constraint.Apply(constraint.Array{Data: *row, Shape: t.rowShape[:], Stride: len(*row)})
+	case *[]float64:
+		t.opt.Constraint.(constraint.Constraint64).Apply64(constraint.ArrayOf[float64]{Data: *row, Shape: t.rowShape[:], Stride: len(*row)})
 	}
 }
 
-func (t *Table) constrainRow(row []float32) {
-	t.opt.Constraint.Apply(constraint.Array{Data: row, Shape: t.rowShape[:], Stride: len(row)})
-}
-
 // constrainMoved applies the constraint to those rows of data that were caught up.
-func (t *Table) constrainMoved(c *core, data []float32, rows []uint32, last []int64, now int64) {
+func constrainMoved[F optim.Float](t *Table, c *core, data []F, rows []uint32, last []int64, now int64) {
 	for i, r := range rows {
 		if last[i] < now {
-			t.constrainRow(data[int(r)*c.layout.stride:][:c.layout.width])
+			constrainRow(t, data[int(r)*c.layout.stride:][:c.layout.width])
 		}
 	}
 }
@@ -78,7 +77,7 @@ func (t *Table) constrainAll(now int64) error {
 	t.forgetPenalties()
 	if c.exact {
 		for r := range t.opt.Rows {
-			t.bringOne(c, c.row(uint32(r)), now)
+			bringOne(t, c, c.row(uint32(r)), now)
 		}
 	}
 	t.constrainWhole(c)

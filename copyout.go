@@ -18,6 +18,7 @@ type copier struct {
 	last   []int64  // the step that each copy was last brought to
 	state  bool     // copy the optimizer's state too, where weights alone would do
 	seen   rowSet
+	wide   cellTools // for rows of float64, which are rounded
 }
 
 // copyOut copies the rows of a piece, each distinct slab row once, and returns
@@ -39,7 +40,7 @@ func (t *Table) copyOut(c *core, w *copier, p *piece) (stride int, at []uint32) 
 		default:
 			var known bool
 			if next, known = w.seen.put(r, next); !known {
-				w.copy(c, r, stride)
+				w.copy(t, c, r, stride)
 			}
 		}
 		w.at = append(w.at, next)
@@ -52,7 +53,7 @@ func (t *Table) copyOut(c *core, w *copier, p *piece) (stride int, at []uint32) 
 func (w *copier) rows(t *Table, c *core, rows []uint32) (stride int) {
 	stride = w.begin(t, c)
 	for _, r := range rows {
-		w.copy(c, r, stride)
+		w.copy(t, c, r, stride)
 	}
 	w.end(t, c, t.step.Load())
 	return stride
@@ -70,13 +71,18 @@ func (w *copier) begin(t *Table, c *core) (stride int) {
 
 // end brings the copies to step now.
 func (w *copier) end(t *Table, c *core, now int64) {
-	if c.exact {
-		t.catchUp(c, w.copies, w.number(len(w.last)), w.last, now)
+	if c.exact && c.dtype != Float64 {
+		catchUp(t, c, w.copies, w.number(len(w.last)), w.last, now)
 	}
 }
 
 // copy adds a copy of slab row r.
-func (w *copier) copy(c *core, r uint32, stride int) {
+func (w *copier) copy(t *Table, c *core, r uint32, stride int) {
+	if c.dtype == Float64 {
+		narrowed(w.add(stride), w.wide.caughtUp(t, r))
+		w.last = append(w.last, 0)
+		return
+	}
 	c.read(w.add(stride), r)
 	w.last = append(w.last, c.lastStep(r))
 }
@@ -98,18 +104,24 @@ func (w *copier) number(n int) []uint32 {
 
 // catchUp brings rows of data to what the dense form of the optimizer would
 // have made of them by step now.
-func (t *Table) catchUp(c *core, data []float32, rows []uint32, last []int64, now int64) {
-	c.optimizer.CatchUp(optim.Block{
+func catchUp[F optim.Float](t *Table, c *core, data []F, rows []uint32, last []int64, now int64) {
+	block := optim.BlockOf[F]{
 		Data: data, Stride: c.layout.stride, Width: c.layout.width,
 		Rows: rows, Step: now,
-	}, last)
+	}
+	switch b := any(&block).(type) {
+	case *optim.Block:
+		c.optimizer.CatchUp(*b, last)
+	case *optim.BlockOf[float64]:
+		c.optimizer.CatchUp64(*b, last)
+	}
 	if t.opt.MaxNorm > 0 {
 		for _, r := range rows {
-			t.clipNorm(data[int(r)*c.layout.stride:][:c.layout.width])
+			clipNorm(t, data[int(r)*c.layout.stride:][:c.layout.width])
 		}
 	}
 	if t.byRow {
-		t.constrainMoved(c, data, rows, last, now)
+		constrainMoved(t, c, data, rows, last, now)
 	}
 }
 

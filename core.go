@@ -3,8 +3,10 @@ package rowan
 import (
 	"math"
 	"math/bits"
+	"unsafe"
 
 	"github.com/rowan-embeddings/rowan/internal/slab"
+	"github.com/rowan-embeddings/rowan/internal/text"
 	"github.com/rowan-embeddings/rowan/optim"
 )
 
@@ -28,9 +30,11 @@ const (
 type core struct {
 	index     index
 	slab      *slab.Slab
+	dtype     DType
 	layout    layout
 	scores    *scores          // nil: the table has no policy that gives rows up
-	narrow    narrow           // how rows lie in the slab: as in layout, or narrower
+	narrow    narrow           // how rows lie in the slab, if not as in layout
+	texts     *text.Store      // what rows of strings hold; nil: they hold numbers
 	opened    []float32        // rows of a block that are opened, in place of a slab
 	optimizer *optim.Optimizer // nil: the rows carry no state and cannot be trained
 	packed    Quantization     // rows are packed: see Quantize; else 0
@@ -83,12 +87,15 @@ func strideFor(n int) int {
 const maxStep = math.MaxUint32
 
 // lastStep reads the step that a row was last brought to.
-func (l *layout) lastStep(row []float32) int64 { return int64(math.Float32bits(row[l.last])) }
+func lastStep[F optim.Float](l *layout, row []F) int64 { return int64(*stepBits(l, row)) }
 
 // setLastStep notes the step that a row has been brought to. Steps are kept in
 // 32 bits: 4 thousand million of them.
-func (l *layout) setLastStep(row []float32, step int64) {
-	row[l.last] = math.Float32frombits(uint32(step))
+func setLastStep[F optim.Float](l *layout, row []F, step int64) { *stepBits(l, row) = uint32(step) }
+
+// stepBits is where the step lies: in the bits of a number that is none.
+func stepBits[F optim.Float](l *layout, row []F) *uint32 {
+	return (*uint32)(unsafe.Pointer(&row[l.last]))
 }
 
 // row returns row r of float32, which lies in the slab as in the layout. Rows that
@@ -106,39 +113,69 @@ func (c *core) data() []float32 {
 	return c.slab.Data()
 }
 
+// numbersOf is the memory that rows lie in, as the numbers that they are computed
+// in: layout.stride of them a row.
+func numbersOf[F optim.Float](c *core) []F {
+	data := c.data()
+	return unsafe.Slice((*F)(unsafe.Pointer(unsafe.SliceData(data))), len(data)*4/int(unsafe.Sizeof(F(0))))
+}
+
+// rowOf returns row r as the numbers that it is computed in.
+func rowOf[F optim.Float](c *core, r uint32) []F {
+	at := int(r) * c.layout.stride
+	return numbersOf[F](c)[at : at+c.layout.stride : at+c.layout.stride]
+}
+
 // startRow does start for row r of a core.
 func (t *Table) startRow(c *core, r uint32, stream uint64, step int64) {
+	if t.opt.DType.isCells() {
+		t.startCells(c, r, stream, step)
+		return
+	}
 	o := c.open(r)
 	t.start(&c.layout, o.row, stream, step)
 	o.shut(rounding{})
 }
 
+// begin gives row r the first state of a new row.
+func (c *core) begin(r uint32, step int64) {
+	switch {
+	case len(c.layout.slots) == 0 && c.layout.last < 0:
+	case c.dtype == Float64:
+		begin(&c.layout, rowOf[float64](c, r), step)
+	default:
+		o := c.open(r)
+		begin(&c.layout, o.row, step)
+		o.shut(rounding{})
+	}
+}
+
 // start writes the first values of a new row: weights, slots and last step.
 func (t *Table) start(l *layout, row []float32, stream uint64, step int64) {
 	t.initial(row[:l.width], stream)
-	t.begin(l, row, step)
+	begin(l, row, step)
 }
 
 // begin writes the first state of a new row, whose weights are there.
-func (t *Table) begin(l *layout, row []float32, step int64) {
+func begin[F optim.Float](l *layout, row []F, step int64) {
 	at := l.width
 	for _, s := range l.slots {
 		end := at + slotWidth(s, l.width)
 		for i := at; i < end; i++ {
-			row[i] = s.Init
+			row[i] = F(s.Init)
 		}
 		at = end
 	}
-	l.follow(row)
+	follow(l, row)
 	if l.last >= 0 {
-		l.setLastStep(row, step)
+		setLastStep(l, row, step)
 	}
 }
 
 // initial writes the values that a key which has no row reads as.
 func (t *Table) initial(dst []float32, stream uint64) {
 	t.opt.Initializer.Row(dst, stream, t.opt.Fan)
-	t.clipNorm(dst)
+	clipNorm(t, dst)
 	t.opt.DType.round(dst)
 }
 

@@ -39,7 +39,10 @@ func ids64(n int) []int64 {
 }
 
 func TestDTypeNames(t *testing.T) {
-	for d, name := range map[rowan.DType]string{rowan.Float32: "float32", rowan.Float16: "float16", rowan.BFloat16: "bfloat16"} {
+	for d, name := range map[rowan.DType]string{
+		rowan.Float32: "float32", rowan.Float16: "float16", rowan.BFloat16: "bfloat16", rowan.Float64: "float64",
+		rowan.Int8: "int8", rowan.Int32: "int32", rowan.Int64: "int64", rowan.Bool: "bool", rowan.String: "string",
+	} {
 		if got, err := rowan.ParseDType(name); got != d || err != nil || d.String() != name {
 			t.Errorf("%q: %v, %v, is called %q", name, got, err, d)
 		}
@@ -47,8 +50,11 @@ func TestDTypeNames(t *testing.T) {
 	if d, err := rowan.ParseDType("half"); d != rowan.Float16 || err != nil {
 		t.Errorf("half: %v, %v", d, err)
 	}
-	_, err := rowan.ParseDType("float64")
-	is(t, "float64", err, rowan.ErrOptions)
+	if d, err := rowan.ParseDType("double"); d != rowan.Float64 || err != nil {
+		t.Errorf("double: %v, %v", d, err)
+	}
+	_, err := rowan.ParseDType("complex64")
+	is(t, "complex64", err, rowan.ErrOptions)
 	if s := rowan.DType(9).String(); s != "DType(9)" {
 		t.Errorf("an unknown type is called %q", s)
 	}
@@ -61,18 +67,21 @@ func TestDTypeBytes(t *testing.T) {
 		o               *optim.Optimizer
 		width           int
 		float32, narrow int
+		float64         int
 	}{
-		{nil, 64, 256, 128}, {rowWise, 64, 320, 192}, {adam(false), 64, 768, 640},
-		{nil, 1, 4, 4}, {nil, 3, 16, 8}, {sgd(1), 7, 32, 16}, {adam(true), 2, 32, 32},
+		{nil, 64, 256, 128, 512}, {rowWise, 64, 320, 192, 576}, {adam(false), 64, 768, 640, 1536},
+		{nil, 1, 4, 4, 8}, {nil, 3, 16, 8, 32}, {sgd(1), 7, 32, 16, 64}, {adam(true), 2, 32, 32, 64},
 	} {
 		for _, d := range everyDType {
-			want := c.narrow
-			if d == rowan.Float32 {
-				want = c.float32
-			}
+			want := map[rowan.DType]int{rowan.Float32: c.float32, rowan.Float16: c.narrow, rowan.BFloat16: c.narrow, rowan.Float64: c.float64}[d]
 			if got := newTable(t, rowan.TableOptions{Width: c.width, Optimizer: c.o, DType: d}).Stats().Stride; got != want {
 				t.Errorf("width %d, %v: %d bytes a row, want %d", c.width, d, got, want)
 			}
+		}
+	}
+	for d, want := range map[rowan.DType]int{rowan.Int8: 8, rowan.Bool: 8, rowan.Int32: 32, rowan.Int64: 64, rowan.String: 4} {
+		if got := newTable(t, rowan.TableOptions{Width: 7, DType: d}).Stats().Stride; got != want {
+			t.Errorf("7 cells of %v: %d bytes a row, want %d", d, got, want)
 		}
 	}
 }
@@ -491,7 +500,7 @@ func TestDTypeFiles(t *testing.T) {
 				t.Fatalf("%v: the file says %v, %v", from, f.Header().Type, err)
 			}
 			want := read(t, a, 7, 8)
-			if to != rowan.Float32 {
+			if isNarrow(to) {
 				want = nearest(to, want...)
 			}
 			err = b.Load(ctx, bytes.NewReader(file))
@@ -601,7 +610,7 @@ func TestDTypeElsewhere(t *testing.T) {
 }
 
 func TestDTypeRefusals(t *testing.T) {
-	_, err := rowan.NewTable(rowan.TableOptions{Name: "film", Width: 1, DType: 3})
+	_, err := rowan.NewTable(rowan.TableOptions{Name: "film", Width: 1, DType: 99})
 	is(t, "an unknown type", err, rowan.ErrOptions)
 	_, err = rowan.NewTable(rowan.TableOptions{Name: "film", Width: 1, DType: rowan.Float16,
 		Stores: &rowan.Stores{Open: rowan.OpenMemory, URLs: []string{"memory:"}}})

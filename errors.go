@@ -10,6 +10,8 @@ var (
 	ErrOptions = errors.New("rowan: bad options")
 	// ErrKeyType: ids are of another type than the table's keys.
 	ErrKeyType = errors.New("rowan: wrong key type")
+	// ErrDType: values are of another type than the table's rows.
+	ErrDType = errors.New("rowan: wrong type of values")
 	// ErrShape: an array does not have the shape that the call needs.
 	ErrShape = errors.New("rowan: wrong shape")
 	// ErrOutOfRange: an id is not a row of a static table.

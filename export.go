@@ -36,27 +36,39 @@ func (t *Table) export(ctx context.Context, e exporter) iter.Seq2[*Rows, error] 
 		return t.exportParts(ctx, e)
 	}
 	return func(yield func(*Rows, error) bool) {
-		keys, err := t.sortedKeys()
+		e := e // its memory is of this loop over the rows
+		err := t.floats()
+		if err == nil {
+			err = t.eachPart(ctx, func(keys *keyBatch) (bool, error) {
+				if err := e.read(keys); err != nil {
+					return false, err
+				}
+				return e.out.Keys.Len() == 0 || yield(&e.out, nil), nil
+			})
+		}
 		if err != nil {
 			yield(nil, fmt.Errorf("table %q: %w", t.opt.Name, err))
-			return
-		}
-		e := e // its memory is of this loop over the rows
-		for from := 0; from == 0 || from < keys.len(); from += exportRows {
-			part := keys.slice(from, min(from+exportRows, keys.len()))
-			err := ended(ctx)
-			if err == nil {
-				err = e.read(&part)
-			}
-			if err != nil {
-				yield(nil, fmt.Errorf("table %q: %w", t.opt.Name, err))
-				return
-			}
-			if e.out.Keys.Len() > 0 && !yield(&e.out, nil) {
-				return
-			}
 		}
 	}
+}
+
+// eachPart calls f for the keys of the table in ascending order, some thousands at
+// a time and at least once, until it says that there is enough.
+func (t *Table) eachPart(ctx context.Context, f func(keys *keyBatch) (more bool, err error)) error {
+	keys, err := t.sortedKeys()
+	if err != nil {
+		return err
+	}
+	for from, more := 0, true; more && (from == 0 || from < keys.len()); from += exportRows {
+		part := keys.slice(from, min(from+exportRows, keys.len()))
+		if err := ended(ctx); err != nil {
+			return err
+		}
+		if more, err = f(&part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // exporter copies rows out, a part at a time.
@@ -64,9 +76,8 @@ type exporter struct {
 	t      *Table
 	slot   string // what to copy, if copies have the state; else the weights
 	out    Rows
-	rows   []uint32
+	found  foundRows
 	copies copier
-	kept   keyBatch
 	values tensor.Values
 }
 
@@ -79,10 +90,9 @@ func (e *exporter) read(keys *keyBatch) error {
 	if t.core == nil {
 		return ErrClosed
 	}
-	e.rows = slices.Grow(e.rows[:0], keys.len())[:keys.len()]
-	t.core.index.find(keys, e.rows)
-	e.keep(keys)
-	stride := e.copies.rows(t, t.core, e.rows)
+	e.found.of(t.core, keys)
+	rows := e.found.rows
+	stride := e.copies.rows(t, t.core, rows)
 	at := rowPart{width: t.opt.Width}
 	if e.copies.state {
 		var err error
@@ -90,34 +100,42 @@ func (e *exporter) read(keys *keyBatch) error {
 			return fmt.Errorf("slot %q: %w", e.slot, err)
 		}
 	}
-	if err := e.values.Reset(len(e.rows), at.width); err != nil {
+	if err := e.values.Reset(len(rows), at.width); err != nil {
 		return err
 	}
-	for i := range e.rows {
+	for i := range rows {
 		copy(e.values.Data()[i*at.width:(i+1)*at.width], e.copies.copies[i*stride+at.from:])
 	}
-	ids, err := e.kept.ids(t.opt.KeyType)
+	ids, err := e.found.keys.ids(t.opt.KeyType)
 	e.out = Rows{Keys: ids, Values: &e.values}
 	return err
 }
 
-// keep leaves out the keys that have no row any more.
-func (e *exporter) keep(keys *keyBatch) {
-	e.kept.ints, e.kept.strs = e.kept.ints[:0], e.kept.strs[:0]
+// foundRows is keys that a core holds, and their rows.
+type foundRows struct {
+	keys keyBatch
+	rows []uint32
+}
+
+// of finds the rows of keys, and leaves out those that have none any more.
+func (f *foundRows) of(c *core, keys *keyBatch) {
+	f.rows = slices.Grow(f.rows[:0], keys.len())[:keys.len()]
+	c.index.find(keys, f.rows)
+	f.keys.ints, f.keys.strs = f.keys.ints[:0], f.keys.strs[:0]
 	n := 0
-	for i, r := range e.rows {
+	for i, r := range f.rows {
 		if r == rowAbsent {
 			continue
 		}
-		e.rows[n] = r
+		f.rows[n] = r
 		n++
 		if keys.strs != nil {
-			e.kept.strs = append(e.kept.strs, keys.strs[i])
+			f.keys.strs = append(f.keys.strs, keys.strs[i])
 		} else {
-			e.kept.ints = append(e.kept.ints, keys.ints[i])
+			f.keys.ints = append(f.keys.ints, keys.ints[i])
 		}
 	}
-	e.rows = e.rows[:n]
+	f.rows = f.rows[:n]
 }
 
 // ids returns the keys as a one-dimensional batch of the given type.

@@ -48,12 +48,18 @@ func (l *Lookup) fillEmpty(ctx context.Context) error {
 	if f.lookup == nil {
 		f.lookup = new(Lookup)
 	}
+	f.lookup.cellsOnly = l.cellsOnly
 	o := LookupOptions{Combiner: l.opt.Combiner, Training: l.opt.Training}
 	if err := l.table.look(ctx, f.lookup, ids, o); err != nil {
 		return fmt.Errorf("default id of empty bags: %w", err)
 	}
 	for _, bag := range f.empty {
-		copy(l.values.Row(bag), f.lookup.values.Data())
+		if l.cells != nil {
+			l.cells.fill(bag, f.lookup.cells)
+		}
+		if !l.cellsOnly {
+			copy(l.values.Row(bag), f.lookup.values.Data())
+		}
 	}
 	return nil
 }

@@ -42,17 +42,19 @@ func TestSafeLookup(t *testing.T) {
 		{"counts", weighted(t, [][]int64{{1, 2, 3}, {4}}, 1, 1, -5, -1), rowan.LookupOptions{Combiner: rowan.Variance, Prune: true, DefaultID: new(int64(4))}, []float32{25, 0}},
 		{"not pruned", weighted(t, [][]int64{{1, 2}, {}}, 0, 0), rowan.LookupOptions{Combiner: rowan.Mean, DefaultID: new(int64(4))}, []float32{0, 40}},
 	} {
-		table := newTable(t, rowan.TableOptions{Width: 1, Rows: 5, Initializer: initializer.Zeros{}})
-		if err := table.Upsert(ctx, dense(t, []int64{0, 1, 2, 3, 4}), values(t, []float32{0, 10, 20, 30, 40}, 5, 1)); err != nil {
-			t.Fatal(err)
-		}
-		var l rowan.Lookup
-		for range 2 {
-			if err := table.LookupInto(ctx, &l, c.ids, c.o); err != nil {
+		for _, d := range []rowan.DType{rowan.Float32, rowan.Float64} {
+			table := newTable(t, rowan.TableOptions{Width: 1, Rows: 5, Initializer: initializer.Zeros{}, DType: d})
+			if err := table.Upsert(ctx, dense(t, []int64{0, 1, 2, 3, 4}), values(t, []float32{0, 10, 20, 30, 40}, 5, 1)); err != nil {
 				t.Fatal(err)
 			}
-			if !slices.Equal(l.Values().Data(), c.want) {
-				t.Errorf("%s: %v, want %v", c.name, l.Values().Data(), c.want)
+			var l rowan.Lookup
+			for range 2 {
+				if err := table.LookupInto(ctx, &l, c.ids, c.o); err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(l.Values().Data(), c.want) {
+					t.Errorf("%s, %v: %v, want %v", c.name, d, l.Values().Data(), c.want)
+				}
 			}
 		}
 	}

@@ -26,7 +26,8 @@ type Gradients struct {
 	begin   [stripes + 1]int // where each stripe's occurrences begin
 	source  []uint32         // of each position: the row of the gradients that it takes
 	scale   []float32        // of each position: what that is multiplied by; empty if always 1
-	grads   joined           // gradients of all terms
+	grads   joined[float32]  // gradients of all terms
+	wide    joined[float64]  // the same of rows of float64, a gradient an id
 	back    backward         // gradients that combiners make of those of their bags
 	norms   []float64        // squared norm of the row that first occurs at a position
 
@@ -36,7 +37,7 @@ type Gradients struct {
 	crew   crew
 	next   atomic.Int64
 	errors firstError
-	tools  []*applyTools
+	tools  []gradientTools
 	// measure makes a run add up squared norms and update nothing.
 	measure bool
 }
@@ -46,19 +47,21 @@ type term struct {
 	lookup *Lookup
 	use    uint64 // which use of lookup it is
 	grad   []float32
-	first  int // position of its first id among all terms'
-	row    int // its first row among all terms' gradients
+	wide   []float64 // in place of grad, of rows of float64: a gradient an id
+	first  int       // position of its first id among all terms'
+	row    int       // its first row among all terms' gradients
+	rows   int       // how many it has
 }
 
 // joined is arrays one after the other.
-type joined struct {
-	all    []float32
-	buffer []float32
+type joined[F optim.Float] struct {
+	all    []F
+	buffer []F
 }
 
-// of joins n arrays. A single one is taken as it is: the buffer is never somebody
-// else's memory.
-func (j *joined) of(n int, array func(i int) []float32) {
+// of joins the arrays of n terms. A single one is taken as it is: the buffer is
+// never somebody else's memory.
+func (j *joined[F]) of(n int, array func(i int) []F) {
 	if n == 1 {
 		j.all = array(0)
 		return
@@ -96,19 +99,17 @@ func (g *Gradients) Add(l *Lookup, grad *tensor.Values) error {
 	if g.table == nil {
 		return errNoTable
 	}
-	if l == nil || l.table != g.table || !l.opt.Training {
-		return fmt.Errorf("%w: table %q: gradients need a lookup of this table made with Training: true, in use only once at a time",
-			ErrStale, g.table.opt.Name)
-	}
 	if grad == nil {
 		return fmt.Errorf("%w: table %q: the gradient is nil", ErrShape, g.table.opt.Name)
 	}
-	if !slices.Equal(grad.Shape(), l.values.Shape()) {
-		return fmt.Errorf("%w: table %q: the gradient must have the shape of the looked up values, %v, got %v",
-			ErrShape, g.table.opt.Name, l.values.Shape(), grad.Shape())
+	if err := g.fits(l, grad.Shape()); err != nil {
+		return err
 	}
 	if err := checkFinite("gradient", grad.Data()); err != nil {
 		return g.table.lookupError(l.opt, err)
+	}
+	if l.cells != nil {
+		return g.add64(l, widened(grad.Data()))
 	}
 	before := len(g.terms)
 	err := g.push(l, grad.Data())
@@ -121,6 +122,20 @@ func (g *Gradients) Add(l *Lookup, grad *tensor.Values) error {
 	return err
 }
 
+// fits reports a lookup that is none of the table's to be trained on, and a gradient
+// of another shape than its values.
+func (g *Gradients) fits(l *Lookup, shape []int) error {
+	if l == nil || l.table != g.table || !l.opt.Training {
+		return fmt.Errorf("%w: table %q: gradients need a lookup of this table made with Training: true, in use only once at a time",
+			ErrStale, g.table.opt.Name)
+	}
+	if !slices.Equal(shape, l.shape) {
+		return fmt.Errorf("%w: table %q: the gradient must have the shape of the looked up values, %v, got %v",
+			ErrShape, g.table.opt.Name, l.shape, shape)
+	}
+	return nil
+}
+
 // push appends a term: grad is the gradient of the lookup's values.
 func (g *Gradients) push(l *Lookup, grad []float32) error {
 	if l.reduction.reducer != nil {
@@ -129,17 +144,23 @@ func (g *Gradients) push(l *Lookup, grad []float32) error {
 			return g.table.lookupError(l.opt, err)
 		}
 	}
-	next := term{lookup: l, use: l.uses, grad: grad}
+	return g.pushTerm(term{lookup: l, use: l.uses, grad: grad}, len(grad)/g.table.opt.Width)
+}
+
+// pushTerm appends a term, whose gradient has so many rows.
+func (g *Gradients) pushTerm(next term, rows int) error {
+	l := next.lookup
 	if n := len(g.terms); n > 0 {
 		before := g.terms[n-1]
 		next.first = before.first + len(before.lookup.rows)
-		next.row = before.row + len(before.grad)/g.table.opt.Width
+		next.row = before.row + before.rows
 	}
+	next.rows = rows
 	if next.first+len(l.rows) >= 1<<posBits {
 		return fmt.Errorf("%w: table %q: a step takes at most %d ids, got %d; split the batch",
 			ErrShape, g.table.opt.Name, 1<<posBits-1, next.first+len(l.rows))
 	}
-	if bags := uint64(next.row) + uint64(len(grad)/g.table.opt.Width); bags > math.MaxUint32 {
+	if bags := uint64(next.row) + uint64(rows); bags > math.MaxUint32 {
 		return fmt.Errorf("%w: table %q: a step takes at most %d bags, got %d; split the batch",
 			ErrShape, g.table.opt.Name, uint32(math.MaxUint32), bags)
 	}
@@ -304,7 +325,7 @@ func (g *Gradients) run(ctx context.Context, s Step, measure bool) (float64, err
 	g.errors.reset()
 	workers := g.table.workers(n)
 	for len(g.tools) < workers {
-		g.tools = append(g.tools, new(applyTools))
+		g.tools = append(g.tools, gradientTools{new(applyTools[float32]), new(applyTools[float64])})
 	}
 	g.crew.do(workers)
 	if g.errors.err != nil {
@@ -343,7 +364,13 @@ func (g *Gradients) work(worker int) {
 	}
 }
 
-func (g *Gradients) workOn(tools *applyTools, stripe int) error {
+// gradientTools is one worker's memory, for rows of either type.
+type gradientTools struct {
+	f32 *applyTools[float32]
+	f64 *applyTools[float64]
+}
+
+func (g *Gradients) workOn(tools gradientTools, stripe int) error {
 	occurrences := g.packed[g.begin[stripe]:g.begin[stripe+1]]
 	if len(occurrences) == 0 {
 		return nil
@@ -363,12 +390,21 @@ func (g *Gradients) workOn(tools *applyTools, stripe int) error {
 	if err := g.resolve(t.core, occurrences); err != nil {
 		return err
 	}
-	tools.stripe = &t.stripes[stripe]
 	scratch := g.scratch[g.begin[stripe]:g.begin[stripe+1]]
 	kernel.RadixSort(occurrences, scratch, posBits, posBits+t.core.rowBits())
-	for len(occurrences) > 0 {
-		occurrences = g.fill(tools, occurrences)
-		g.apply(tools, t.core)
+	if t.opt.DType == Float64 {
+		applyAll(g, tools.f64, stripe, occurrences)
+	} else {
+		applyAll(g, tools.f32, stripe, occurrences)
 	}
 	return nil
+}
+
+// applyAll updates the rows of a stripe, a block after the other.
+func applyAll[F optim.Float](g *Gradients, w *applyTools[F], stripe int, occurrences []uint64) {
+	w.stripe = &g.table.stripes[stripe]
+	for len(occurrences) > 0 {
+		occurrences = fill(g, w, occurrences)
+		apply(g, w, g.table.core)
+	}
 }

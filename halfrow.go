@@ -21,13 +21,13 @@ import (
 // narrow says how the rows of a core lie in its slab. The zero value is float32:
 // as in core.layout.
 type narrow struct {
-	half   kernel.Half // 0: float32
-	stride int
+	half   kernel.Half // 0: not of 16 bits
+	stride int         // of the slab, if it is not that of the layout
 }
 
 // narrowOf returns how rows of a layout lie in a slab.
 func narrowOf(d DType, l *layout) narrow {
-	if d == Float32 {
+	if d.half() == 0 {
 		return narrow{}
 	}
 	n := wordsOf(l.width) + l.state - l.width
@@ -42,7 +42,7 @@ func wordsOf(n int) int { return (n + 1) / 2 }
 
 // stride is from one row of the slab to the next.
 func (c *core) stride() int {
-	if c.narrow.half != 0 {
+	if c.narrow.stride != 0 {
 		return c.narrow.stride
 	}
 	return c.layout.stride
@@ -99,8 +99,10 @@ func (c *core) lastStep(r uint32) int64 {
 		return 0
 	case c.narrow.half != 0:
 		return int64(math.Float32bits(c.words(r)[wordsOf(l.width)+l.last-l.width]))
+	case c.dtype == Float64:
+		return lastStep(l, rowOf[float64](c, r))
 	default:
-		return l.lastStep(c.row(r))
+		return lastStep(l, c.row(r))
 	}
 }
 
@@ -162,7 +164,7 @@ type rounding struct {
 
 // byChance returns the rounding of the row of key i of a batch at a step.
 func (t *Table) byChance(k *keyBatch, i int, step int64) rounding {
-	if t.opt.DType == Float32 {
+	if t.opt.DType.half() == 0 {
 		return rounding{}
 	}
 	return byChance(t.stream(k, i), step)
@@ -184,7 +186,7 @@ type openBlock struct {
 
 // open opens the block's rows and makes them the rows 0 to n-1 of the core that
 // it returns: what updates rows works on them as on any.
-func (w *applyTools) open(c *core) *core {
+func (w *applyTools[F]) open(c *core) *core {
 	b := &w.opened
 	b.rows = append(b.rows[:0], w.rows...)
 	for len(b.all) < len(b.rows) {
@@ -203,7 +205,7 @@ func (w *applyTools) open(c *core) *core {
 
 // shut stores the block's rows in c, where they came from, and makes them the
 // rows of w again.
-func (g *Gradients) shut(w *applyTools, c *core) {
+func (w *applyTools[F]) shut(g *Gradients, c *core) {
 	stride := c.layout.stride
 	w.rows = append(w.rows[:0], w.opened.rows...)
 	for i, r := range w.rows {

@@ -48,6 +48,10 @@ type Lookup struct {
 	// reduction is of the combiners that are given all rows of a bag together.
 	reduction reduction
 	fallback  fallback
+	// cells is what is read where rows are cells, in the place of values; nil if
+	// they are not. cellsOnly says that values are not wanted.
+	cells     cellValues
+	cellsOnly bool
 	values    tensor.Values
 	shape     []int
 	// uses counts the batches that l has been used for, so that gradients
@@ -133,7 +137,11 @@ func (t *Table) LookupInto(ctx context.Context, l *Lookup, ids tensor.IDs, o Loo
 	if l == nil {
 		return fmt.Errorf("%w: table %q: the lookup to fill is nil", ErrStale, t.opt.Name)
 	}
-	if err := t.look(ctx, l, ids, o); err != nil {
+	err := t.floats()
+	if l.cellsOnly = false; err == nil {
+		err = t.look(ctx, l, ids, o)
+	}
+	if err != nil {
 		l.forget()
 		return t.lookupError(o, err)
 	}
@@ -193,6 +201,9 @@ func (l *Lookup) prepare(t *Table, ids tensor.IDs, o LookupOptions) error {
 	if l.reduction.reducer, err = o.Combiner.reducer(); err != nil {
 		return err
 	}
+	if err := l.prepareCells(t, ids, o); err != nil {
+		return err
+	}
 	if err := o.check(t); err != nil {
 		return err
 	}
@@ -213,7 +224,14 @@ func (l *Lookup) prepare(t *Table, ids tensor.IDs, o LookupOptions) error {
 	l.rows = slices.Grow(l.rows[:0], n)[:n]
 	l.keys.hashes = slices.Grow(l.keys.hashes[:0], n)[:n]
 	l.div = l.div[:0]
-	if o.Combiner == Mean || o.Combiner == SqrtN {
+	if l.cells != nil {
+		pooled := 0
+		if o.Combiner != None {
+			pooled = l.count() * t.opt.Width
+		}
+		l.cells.reset(n*t.opt.Width, pooled)
+	}
+	if l.cells == nil && (o.Combiner == Mean || o.Combiner == SqrtN) {
 		l.div = slices.Grow(l.div, l.count())[:l.count()]
 	}
 	if l.crew.work == nil {
@@ -243,10 +261,10 @@ func (l *Lookup) reshape(t *Table, ids tensor.IDs, o LookupOptions) error {
 		l.shape = append(l.shape[:0], l.bags.Outer...)
 	}
 	l.shape = append(l.shape, t.opt.Width)
-	if err := l.values.Reset(l.shape...); err != nil {
-		return err
+	if l.cellsOnly {
+		return l.values.Reset(0)
 	}
-	return nil
+	return l.values.Reset(l.shape...)
 }
 
 func isDense(ids tensor.IDs) bool {

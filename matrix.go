@@ -117,13 +117,13 @@ func (m *MatrixLookup) Gradient(grad *tensor.Values) (*Rows, error) {
 // their summed gradients. Stripes are ranges of rows, in order.
 func (g *Gradients) sums() (ids []int64, grads []float32) {
 	g.arrange()
-	var tools applyTools
+	var tools applyTools[float32]
 	rowBits := bits.Len(uint(g.table.opt.Rows))
 	for s := range stripes {
 		occurrences := g.packed[g.begin[s]:g.begin[s+1]]
 		kernel.RadixSort(occurrences, g.scratch[g.begin[s]:g.begin[s+1]], posBits, posBits+rowBits)
 		for len(occurrences) > 0 {
-			occurrences = g.fill(&tools, occurrences)
+			occurrences = fill(g, &tools, occurrences)
 			for _, r := range tools.rows {
 				ids = append(ids, int64(r))
 			}

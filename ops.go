@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/rowan-embeddings/rowan/internal/slab"
+	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -174,9 +175,7 @@ func (t *Table) insert(p *portion) error {
 	p.news = p.news[:n]
 	now := t.step.Load()
 	for _, r := range p.free[:n] {
-		o := c.open(r)
-		t.begin(&c.layout, o.row, now)
-		o.shut(rounding{})
+		c.begin(r, now)
 	}
 	if err != nil {
 		// A key that came in has no weights: it goes again.
@@ -230,6 +229,9 @@ func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Value
 	if err := t.opt.DType.checkRange("value", values.Data()); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
+	if t.opt.DType == Float64 {
+		return upsertCells(ctx, t, ids, widened(values.Data()))
+	}
 	width, now := t.opt.Width, t.tick()
 	err := t.eachStripe(ctx, ids, func(p *portion) error {
 		if err := t.insert(p); err != nil {
@@ -240,13 +242,13 @@ func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Value
 			if p.core.narrow.half == 0 {
 				row := p.core.row(r)
 				t.overwrite(p.core, row, weights)
-				p.core.layout.follow(row)
+				follow(&p.core.layout, row)
 				continue
 			}
 			o := p.core.open(r)
 			t.overwrite(p.core, o.row, weights)
 			o.round(rounding{})
-			p.core.layout.follow(o.row)
+			follow(&p.core.layout, o.row)
 			o.shut(rounding{})
 		}
 		t.used(p, now)
@@ -263,38 +265,46 @@ func (t *Table) Upsert(ctx context.Context, ids tensor.IDs, values *tensor.Value
 // holds its stores back until it is, and a processor has room for so few of them
 // that those of an openRow a row take two thirds of the speed.
 func (t *Table) overwrite(c *core, row, weights []float32) {
-	t.bringOne(c, row, t.step.Load())
+	bringOne(t, c, row, t.step.Load())
 	copy(row, weights)
-	t.clipNorm(row[:len(weights)])
+	clipNorm(t, row[:len(weights)])
 }
 
 // bringOne makes a row one of step now, if it remembers its step: an exact
 // optimizer makes up for those it missed, a regularizer forgives what it owes.
-func (t *Table) bringOne(c *core, row []float32, now int64) {
+func bringOne[F optim.Float](t *Table, c *core, row []F, now int64) {
 	if c.layout.last < 0 {
 		return
 	}
-	last := c.layout.lastStep(row)
+	last := lastStep(&c.layout, row)
 	if c.exact {
-		t.catchUp(c, row, []uint32{0}, []int64{last}, now)
+		catchUp(t, c, row, []uint32{0}, []int64{last}, now)
 	}
-	c.layout.setLastStep(row, max(now, last))
+	setLastStep(&c.layout, row, max(now, last))
 }
 
 // checkRows checks that values has one row for each id, and ids of a static table.
 func (t *Table) checkRows(ids tensor.IDs, values *tensor.Values) error {
+	if err := t.floats(); err != nil {
+		return fmt.Errorf("table %q: %w", t.opt.Name, err)
+	}
+	if values == nil {
+		return fmt.Errorf("table %q: %w: values are nil", t.opt.Name, ErrShape)
+	}
+	return t.checkBatch(ids, len(values.Data()), values.Shape())
+}
+
+// checkBatch checks that n values are one row for each id, and ids of a static table.
+func (t *Table) checkBatch(ids tensor.IDs, got int, shape []int) error {
 	if err := t.writable(); err != nil {
 		return err
 	}
 	if err := checkIDs(ids); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
-	if values == nil {
-		return fmt.Errorf("table %q: %w: values are nil", t.opt.Name, ErrShape)
-	}
-	if n := ids.Len() * t.opt.Width; len(values.Data()) != n {
+	if n := ids.Len() * t.opt.Width; got != n {
 		return fmt.Errorf("table %q: %w: %d ids of width %d need %d numbers, got %d in shape %v",
-			t.opt.Name, ErrShape, ids.Len(), t.opt.Width, n, len(values.Data()), values.Shape())
+			t.opt.Name, ErrShape, ids.Len(), t.opt.Width, n, got, shape)
 	}
 	if err := t.checkKeys(ids); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
@@ -349,11 +359,14 @@ func (t *Table) Accumulate(ctx context.Context, ids tensor.IDs, values *tensor.V
 	if err := t.checkRows(ids, values); err != nil {
 		return err
 	}
-	if len(exists) != ids.Len() {
-		return fmt.Errorf("table %q: %w: %d ids need as many exists flags, got %d", t.opt.Name, ErrShape, ids.Len(), len(exists))
+	if err := t.checkExists(ids, exists); err != nil {
+		return err
 	}
 	if err := checkFinite("value", values.Data()); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
+	}
+	if t.opt.DType == Float64 {
+		return accumulateCells(ctx, t, ids, widened(values.Data()), exists)
 	}
 	if t.parts != nil && t.storesAdd() {
 		return t.accumulateParts(ctx, ids, values.Data(), exists)
@@ -374,6 +387,14 @@ func (t *Table) Accumulate(ctx context.Context, ids tensor.IDs, values *tensor.V
 	return t.settle()
 }
 
+// checkExists checks that there is a flag for each id.
+func (t *Table) checkExists(ids tensor.IDs, exists []bool) error {
+	if len(exists) != ids.Len() {
+		return fmt.Errorf("table %q: %w: %d ids need as many exists flags, got %d", t.opt.Name, ErrShape, ids.Len(), len(exists))
+	}
+	return nil
+}
+
 // accumulate returns the row that it wrote, or rowAbsent if it wrote none.
 func (t *Table) accumulate(c *core, k *keyBatch, i int, value []float32, existed bool) (uint32, error) {
 	r := c.index.get(k, i)
@@ -391,16 +412,16 @@ func (t *Table) accumulate(c *core, k *keyBatch, i int, value []float32, existed
 	if !existed {
 		copy(o.row, value)
 	} else {
-		t.bringOne(c, o.row, now)
+		bringOne(t, c, o.row, now)
 		for j, d := range value {
 			o.row[j] += d
 		}
 	}
-	t.clipNorm(o.row[:t.opt.Width])
+	clipNorm(t, o.row[:t.opt.Width])
 	how := t.byChance(k, i, now)
 	if !existed {
 		o.round(how)
-		c.layout.follow(o.row)
+		follow(&c.layout, o.row)
 	}
 	o.shut(how)
 	return r, nil
@@ -420,6 +441,7 @@ func (t *Table) Remove(ctx context.Context, ids tensor.IDs) error {
 		for j := range p.at {
 			if r := p.core.index.remove(&p.keys, j); r != rowAbsent {
 				t.freed.Add(1)
+				p.core.forget(t.stripeOf(&p.keys, j, r), r)
 				if err := p.core.slab.Free(r); err != nil {
 					return err
 				}

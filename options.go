@@ -24,12 +24,13 @@ type TableOptions struct {
 	// KeyType is the type of the ids. A table of int64 takes int32 ids too; a
 	// static table takes any integers. Default: tensor.Int64.
 	KeyType tensor.KeyType
-	// DType is the type that the weights of rows are stored in. Computations are
-	// in float32. Rows in Stores, and under a Constraint of the whole matrix, are
-	// Float32. Default: Float32.
+	// DType is the type of what rows hold. Computations are in float32, and of
+	// Float64 in float64. Rows in Stores, and under a Constraint of the whole
+	// matrix, are Float32. Default: Float32.
 	DType DType
 	// Initializer gives a row its first values. A static table takes an
-	// [initializer.Matrix] too. Default: RandomUniform(-0.05, 0.05), as Keras.
+	// [initializer.Matrix] too. Default: RandomUniform(-0.05, 0.05), as Keras; of
+	// integers and truth values Zeros, and strings start empty.
 	Initializer initializer.Initializer
 	// Fan is passed to the initializer. Default: (Rows, Width) of a static
 	// table, (Width, Width) of a dynamic one.
@@ -194,8 +195,12 @@ func (o *TableOptions) checkInitializer() error {
 
 // withDefaults fills the defaults in.
 func (o TableOptions) withDefaults() TableOptions {
-	if o.Initializer == nil {
+	switch {
+	case o.Initializer != nil:
+	case o.DType.isFloat():
 		o.Initializer = initializer.RandomUniform{Min: -0.05, Max: 0.05}
+	default:
+		o.Initializer = initializer.Zeros{}
 	}
 	if o.Fan == (initializer.Fan{}) {
 		o.Fan = initializer.Fan{In: o.Width, Out: o.Width}

@@ -133,7 +133,7 @@ func (s *optionSet[K]) drawn(key func(int) K) rowan.TableOptions {
 		Optimizer:   drawnOptimizer(r),
 		Missing:     rowan.Missing(r.IntN(3)),
 		OutOfRange:  rowan.OutOfRange(r.IntN(3)),
-		DType:       pick(r, rowan.Float32, rowan.Float32, rowan.Float16, rowan.BFloat16),
+		DType:       pick(r, rowan.Float32, rowan.Float32, rowan.Float16, rowan.BFloat16, rowan.Float64),
 		MaxNorm:     pick[float32](r, 0, 0, 0.25),
 		Regularizer: pick(r, rowan.Regularizer{}, rowan.Regularizer{}, rowan.Regularizer{L1: 1e-3, L2: 1e-2}, rowan.Regularizer{Row: cubes}),
 		Constraint: pick[constraint.Constraint](r, nil, nil, constraint.NonNeg{}, constraint.UnitNorm{Axis: 1},
@@ -360,7 +360,7 @@ func (s *optionSet[K]) checkWarmStart(t *testing.T, table *rowan.Table) {
 	if s.o.MaxNorm > 0 {
 		return // a bound that is kept twice may round twice
 	}
-	if s.o.DType != rowan.Float32 && table.Options().Optimizer.Exact {
+	if isNarrow(s.o.DType) && table.Options().Optimizer.Exact {
 		return // rows are rounded where they are caught up to be stored, not where to be read
 	}
 	o := table.Options()

@@ -185,8 +185,11 @@ func randomGradient(r *rand.Rand, n int) []float32 {
 	return g
 }
 
-// everyDType are the types that rows are stored in.
-var everyDType = []rowan.DType{rowan.Float32, rowan.Float16, rowan.BFloat16}
+// everyDType are the types of rows that are trained.
+var everyDType = []rowan.DType{rowan.Float32, rowan.Float16, rowan.BFloat16, rowan.Float64}
+
+// isNarrow reports whether rows of a type are rounded after each step.
+func isNarrow(d rowan.DType) bool { return d == rowan.Float16 || d == rowan.BFloat16 }
 
 // TestAgainstOracle trains small tables of every kind, and of every type of rows,
 // on random batches of every layout and compares each forward and backward pass
@@ -262,7 +265,7 @@ func againstOracle[K tensor.Key](t *testing.T, layout string, c rowan.Combiner, 
 			for d := range sum {
 				rows[k][d] -= lr * sum[d]
 			}
-			if d != rowan.Float32 {
+			if isNarrow(d) {
 				rows[k] = rounded(t, fmt.Sprintf("step %d, key %v", step, k), d, firstValues(t, table, k), rows[k])
 			}
 		}

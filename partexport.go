@@ -221,7 +221,7 @@ func (u *unpacked) set(r *storedRows) error {
 			return fmt.Errorf("key %s: %w", r.keys.format(i, u.t.opt.KeyType), err)
 		}
 		if l.last >= 0 {
-			u.copies.last = append(u.copies.last, l.lastStep(row))
+			u.copies.last = append(u.copies.last, lastStep(l, row))
 		}
 	}
 	return nil
@@ -233,7 +233,7 @@ func (u *unpacked) catchUp(n int) {
 	if u.core.exact {
 		u.t.rlock(0)
 		defer u.t.runlock(0)
-		u.t.catchUp(u.core, u.data, u.copies.number(n), u.copies.last, u.t.step.Load())
+		catchUp(u.t, u.core, u.data, u.copies.number(n), u.copies.last, u.t.step.Load())
 	}
 }
 
@@ -484,7 +484,7 @@ func (t *Table) moveStored(ctx context.Context, stores []RowStore, to *core) err
 		out.rows = out.rows[:0]
 		for i := range n {
 			copy(row[:t.opt.Width], u.data[i*from.layout.stride:])
-			t.begin(l, row, now)
+			begin(l, row, now)
 			out.rows = l.pack(out.rows, row)
 		}
 		if err := t.upsertStored(ctx, stores, &out); err != nil {

@@ -208,7 +208,7 @@ func (t *Table) accumulateParts(ctx context.Context, ids tensor.IDs, values []fl
 	defer t.parts.leave()
 	l, width := &t.core.layout, t.opt.Width
 	fresh, same := make([]float32, l.stride), make([]float32, l.stored())
-	t.begin(l, fresh, 0)
+	begin(l, fresh, 0)
 	for i := range same {
 		same[i] = float32(math.Copysign(0, -1)) // x + -0 is x, of -0 too
 	}
@@ -223,7 +223,7 @@ func (t *Table) accumulateParts(ctx context.Context, ids tensor.IDs, values []fl
 			rows = append(rows, values[int(i)*width:][:width]...)
 			rows = append(rows, rest[width:l.stored()]...)
 			if !exists[i] {
-				l.follow(rows[from:])
+				follow(l, rows[from:])
 			}
 			there = append(there, exists[i])
 		}

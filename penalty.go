@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 
-	"github.com/rowan-embeddings/rowan/internal/kernel"
+	"github.com/rowan-embeddings/rowan/optim"
 )
 
 // Regularizer is a penalty on a table's weights over the whole table at every
@@ -29,15 +29,15 @@ type RowPenalty func(row, grad []float32) float32
 // none reports whether there is no penalty.
 func (r Regularizer) none() bool { return r.L1 == 0 && r.L2 == 0 && r.Row == nil }
 
-// add adds the gradient of the penalty of the given number of steps. scratch is
-// memory for a row's.
-func (r Regularizer) add(grad, weights []float32, steps int64, scratch []float32) {
+// addPenalty adds the gradient of the penalty of the given number of steps.
+// scratch is memory for a row's.
+func addPenalty[F optim.Float](r Regularizer, grad, weights []F, steps int64, scratch []float32) {
 	if r.none() || steps <= 0 {
 		return
 	}
-	l1, l2 := float32(r.L1*float32(steps)), float32(2*r.L2*float32(steps))
+	l1, l2 := F(F(r.L1)*F(steps)), F(2*F(r.L2)*F(steps))
 	for i, w := range weights {
-		g := float32(l2 * w)
+		g := F(l2 * w)
 		switch {
 		case w > 0:
 			g += l1
@@ -50,14 +50,14 @@ func (r Regularizer) add(grad, weights []float32, steps int64, scratch []float32
 		return
 	}
 	clear(scratch)
-	r.Row(weights, scratch)
+	r.Row(*any(&weights).(*[]float32), scratch)
 	for i, g := range scratch {
-		grad[i] += float32(g * float32(steps))
+		grad[i] += F(F(g) * F(steps))
 	}
 }
 
-// of returns the penalty on a row.
-func (r Regularizer) of(row []float32) float64 {
+// penaltyOn returns the penalty on a row.
+func penaltyOn[F optim.Float](r Regularizer, row []F) float64 {
 	sum := 0.0
 	if r.L1 != 0 {
 		l1 := 0.0
@@ -67,10 +67,10 @@ func (r Regularizer) of(row []float32) float64 {
 		sum += float64(float64(r.L1) * l1)
 	}
 	if r.L2 != 0 {
-		sum += float64(float64(r.L2) * float64(kernel.Dot(row, row)))
+		sum += float64(float64(r.L2) * float64(squares(row)))
 	}
 	if r.Row != nil {
-		sum += float64(r.Row(row, nil))
+		sum += float64(r.Row(*any(&row).(*[]float32), nil))
 	}
 	return sum
 }
@@ -118,7 +118,7 @@ func (t *Table) storedPenalty(ctx context.Context) (float64, error) {
 		}
 		data, width := rows.Values.Data(), t.opt.Width
 		for i := 0; i < len(data); i += width {
-			sum = sum.plus(fix(t.opt.Regularizer.of(data[i : i+width])))
+			sum = sum.plus(fix(penaltyOn(t.opt.Regularizer, data[i:i+width])))
 		}
 	}
 	return sum.float(), nil
@@ -145,8 +145,12 @@ func (t *Table) stripePenalty(s int, some *keyRows) (fixed, error) {
 func (t *Table) penaltyOf(c *core, rows []uint32) fixed {
 	var sum fixed
 	for _, r := range rows {
+		if c.dtype == Float64 {
+			sum = sum.plus(fix(penaltyOn(t.opt.Regularizer, rowOf[float64](c, r)[:t.opt.Width])))
+			continue
+		}
 		o := c.open(r)
-		sum = sum.plus(fix(t.opt.Regularizer.of(o.row[:t.opt.Width])))
+		sum = sum.plus(fix(penaltyOn(t.opt.Regularizer, o.row[:t.opt.Width])))
 		o.leave()
 	}
 	return sum

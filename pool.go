@@ -18,15 +18,20 @@ type poolTools struct {
 	weights []float32
 	copier
 	reduceTools
+	cells cellTools
 }
 
 // poolBlock finds the rows of a block and pools them, under the locks of the
 // stripes that the block needs.
 func (l *Lookup) poolBlock(w *poolTools, b block) error {
 	lo, hi := l.bounds(b)
-	clear(l.out(b))
-	if l.reduction.reducer != nil {
+	switch {
+	case l.cells != nil:
+	case l.reduction.reducer != nil:
 		l.gather(w, b)
+		fallthrough
+	default:
+		clear(l.out(b))
 	}
 	for from := lo; ; from += blockIDs {
 		to := min(from+blockIDs, hi)
@@ -37,10 +42,14 @@ func (l *Lookup) poolBlock(w *poolTools, b block) error {
 			break
 		}
 	}
-	if l.reduction.reducer != nil {
+	switch {
+	case l.cells != nil:
+		l.cells.pool(l, &w.cells, b)
+	case l.reduction.reducer != nil:
 		return l.reduce(w, b)
+	default:
+		l.divide(b)
 	}
-	l.divide(b)
 	return nil
 }
 
@@ -60,6 +69,10 @@ func (l *Lookup) poolPiece(w *poolTools, b block, from, to int) error {
 	special, err := t.classify(l, &w.keys, rows, from)
 	if err != nil {
 		return err
+	}
+	if l.cells != nil {
+		l.cells.read(t, &w.cells, &w.keys, rows, from)
+		return nil
 	}
 	piece := l.piece(w, b, from, to)
 	t.pool(c, w, &piece, special)

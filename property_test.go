@@ -197,8 +197,8 @@ var tableKinds = []struct {
 }
 
 // propertyCases is the number of random batches of each combination below: with
-// 11 combiners, 3 layouts, weights or not, 5 kinds of table and 3 types of rows,
-// 3,420 in all.
+// 11 combiners, 3 layouts, weights or not, 5 kinds of table and 4 types of rows,
+// 4,440 in all.
 const propertyCases = 4
 
 // TestEveryCombiner compares each combiner, in every layout, with and without
@@ -217,6 +217,9 @@ func TestEveryCombiner(t *testing.T) {
 						continue
 					}
 					for _, d := range everyDType {
+						if c == squares && d == rowan.Float64 {
+							continue // it is a function of float32
+						}
 						o := kind.o
 						o.DType = d
 						t.Run(fmt.Sprintf("%v/%s/%s/weighted=%v/%v", c, layout, kind.name, weighted, d), func(t *testing.T) {
@@ -228,8 +231,8 @@ func TestEveryCombiner(t *testing.T) {
 			}
 		}
 	}
-	if cases != 3420 {
-		t.Errorf("%d random cases; the comments above say 3,420", cases)
+	if cases != 4440 {
+		t.Errorf("%d random cases; the comments above say 4,440", cases)
 	}
 }
 
@@ -264,7 +267,7 @@ func everyCombiner1(t *testing.T, c rowan.Combiner, layout string, o rowan.Table
 		train(t, table, l, grad)
 		after := readRows(t, table)
 		for k, row := range rows {
-			if o.DType != rowan.Float32 {
+			if isNarrow(o.DType) {
 				for d := range row {
 					row[d] -= rate * want[k][d]
 				}

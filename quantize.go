@@ -101,9 +101,15 @@ func (t *Table) Quantize(ctx context.Context, q Quantization) (*Table, error) {
 	if q != QuantizeInt8 && q != QuantizeInt4 {
 		return nil, fmt.Errorf("%w: table %q: a quantization is QuantizeInt8 or QuantizeInt4. Received: %d", ErrOptions, t.opt.Name, q)
 	}
+	if err := t.floats(); err != nil {
+		return nil, fmt.Errorf("quantize table %q: %w", t.opt.Name, err)
+	}
 	n := &Table{opt: t.opt, shift: t.shift, streams: t.streams, rowShape: t.rowShape, packed: q}
 	n.opt.Regularizer, n.opt.Constraint, n.opt.Restrict = Regularizer{}, nil, Restrict{}
 	n.opt.Stores = nil
+	if t.opt.DType == Float64 {
+		n.opt.DType = Float32
+	}
 	n.step.Store(t.step.Load())
 	c, err := n.newPackedCore()
 	if err == nil {

@@ -234,6 +234,7 @@ func (t *Table) evict(keep, trigger int) (Eviction, error) {
 	for i, g := range gone {
 		t.uncount(c, &k, i, g.row)
 		c.index.remove(&k, i)
+		c.forget(t.stripeOf(&k, i, g.row), g.row)
 	}
 	e.Left -= len(gone)
 	t.freed.Add(uint64(len(gone)))

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/rowan-embeddings/rowan/internal/format"
+	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -63,7 +64,7 @@ func (t *Table) save(ctx context.Context, c *core, w io.Writer) error {
 
 func (t *Table) header(c *core) format.Header {
 	h := format.Header{
-		Name: t.opt.Name, KeyType: t.opt.KeyType, Type: format.Type(c.narrow.half), Width: t.opt.Width, Seed: t.opt.Seed,
+		Name: t.opt.Name, KeyType: t.opt.KeyType, Type: format.Type(c.dtype), Width: t.opt.Width, Seed: t.opt.Seed,
 		Step: t.step.Load(), HasLast: c.layout.last >= 0, Rows: int64(c.index.len()),
 	}
 	if c.scores != nil {
@@ -79,13 +80,19 @@ func (t *Table) header(c *core) format.Header {
 func (c *core) fill(b *format.Block, keys *keyBatch, rows []uint32) {
 	b.Keys, b.Strings = keys.ints, keys.strs
 	b.Rows, b.Last, b.Scores = b.Rows[:0], b.Last[:0], b.Scores[:0]
-	for _, r := range rows {
-		o := c.open(r)
-		b.Rows = append(b.Rows, o.row[:c.layout.state]...)
-		if c.layout.last >= 0 {
-			b.Last = append(b.Last, c.layout.lastStep(o.row))
+	if c.dtype.isCells() {
+		c.fillCells(b, rows)
+	} else {
+		for _, r := range rows {
+			o := c.open(r)
+			b.Rows = append(b.Rows, o.row[:c.layout.state]...)
+			o.leave()
 		}
-		o.leave()
+	}
+	for _, r := range rows {
+		if c.layout.last >= 0 {
+			b.Last = append(b.Last, c.lastStep(r))
+		}
 	}
 	if c.scores != nil {
 		all := c.scores.view()
@@ -261,7 +268,6 @@ func (l *loading) addBlock(h format.Header, b *format.Block, seen []bool) error 
 		keys.strs = []string{}
 	}
 	t.hash(&keys)
-	stride := h.Stride()
 	for i := range b.Len() {
 		r, err := t.place(c, &keys, i)
 		if err != nil {
@@ -273,23 +279,52 @@ func (l *loading) addBlock(h format.Header, b *format.Block, seen []bool) error 
 			}
 			seen[r] = true
 		}
-		numbers := b.Rows[i*stride : (i+1)*stride]
-		if err := t.opt.DType.checkRange("weight", numbers[:h.Width]); err != nil {
+		if err := l.fill(h, b, i, r, t.stripeOf(&keys, i, r)); err != nil {
 			return fmt.Errorf("the row of key %s: %w", keys.format(i, t.opt.KeyType), err)
 		}
-		l.fill(r, numbers, b, i)
 	}
 	return nil
 }
 
-// fill makes a row of row i of a block, whose numbers are given.
-func (l *loading) fill(r uint32, numbers []float32, b *format.Block, i int) {
+// fill makes row r, which is of a stripe, of row i of a block.
+func (l *loading) fill(h format.Header, b *format.Block, i int, r uint32, stripe int) error {
+	c := l.core
+	switch {
+	case c.dtype == Float64:
+		fillRow(l, rowOf[float64](c, r), numbers64(h, b, i), b, i)
+	case c.dtype.isCells():
+		if err := c.loadCells(b, i, r, stripe); err != nil {
+			return err
+		}
+	default:
+		numbers, err := numbers32(h, b, i)
+		if err == nil {
+			err = c.dtype.checkRange("weight", numbers[:h.Width])
+		}
+		if err != nil {
+			return err
+		}
+		o := c.open(r)
+		fillRow(l, o.row, numbers, b, i)
+		o.shut(rounding{})
+	}
+	if c.scores == nil {
+		return nil
+	}
+	score := l.fresh
+	if len(b.Scores) > 0 && !l.take.weights {
+		score = b.Scores[i]
+	}
+	c.scores.view()[r] = score
+	return nil
+}
+
+// fillRow makes an opened row of the numbers of row i of a block.
+func fillRow[F optim.Float](l *loading, row, numbers []F, b *format.Block, i int) {
 	t, c := l.table, l.core
-	o := c.open(r)
-	row := o.row
 	if l.until > 0 {
 		copy(row, numbers)
-		t.catchUp(c, row, []uint32{0}, []int64{b.Last[i]}, l.until)
+		catchUp(t, c, row, []uint32{0}, []int64{b.Last[i]}, l.until)
 		numbers = row
 	}
 	if l.take.weights {
@@ -297,23 +332,14 @@ func (l *loading) fill(r uint32, numbers []float32, b *format.Block, i int) {
 	}
 	copy(row, numbers)
 	if l.take.warm {
-		t.clipNorm(row[:t.opt.Width])
+		clipNorm(t, row[:t.opt.Width])
 	}
 	switch {
 	case l.take.weights:
-		t.begin(&c.layout, row, l.step)
+		begin(&c.layout, row, l.step)
 	case c.layout.last >= 0:
-		c.layout.setLastStep(row, b.Last[i])
+		setLastStep(&c.layout, row, b.Last[i])
 	}
-	o.shut(rounding{})
-	if c.scores == nil {
-		return
-	}
-	score := l.fresh
-	if len(b.Scores) > 0 && !l.take.weights {
-		score = b.Scores[i]
-	}
-	c.scores.view()[r] = score
 }
 
 // place returns the row of a key, a new one if the core does not hold it.
@@ -340,7 +366,7 @@ func (t *Table) fits(c *core, h format.Header, take taking) error {
 		return fmt.Errorf("%w: the file's keys are %v, the table's %v", ErrMismatch, h.KeyType, want.KeyType)
 	case h.Width != want.Width:
 		return fmt.Errorf("%w: the file's rows are %d wide, the table's %d", ErrMismatch, h.Width, want.Width)
-	case h.Type > format.BFloat16:
+	case h.Type != want.Type && max(h.Type, want.Type) > format.Float64:
 		return fmt.Errorf("%w: the file's weights are %v, the table's %v", ErrMismatch, h.Type, want.Type)
 	case h.Type != want.Type && !take.warm:
 		return fmt.Errorf("%w: the file's weights are %v, the table's %v (Store.WarmStart takes them as the nearest)", ErrMismatch, h.Type, want.Type)

@@ -33,6 +33,7 @@ type Table struct {
 	// byRow and whole tell what opt.Constraint looks at: neither if there is none.
 	byRow, whole bool
 	packed       Quantization // of a quantized copy; else 0
+	first        []byte       // what rows of integers and truth values start with
 	rowShape     [2]int       // of a row by itself
 	// streams turns keys into what their first values are a function of.
 	streams initializer.Streams
@@ -82,6 +83,12 @@ func NewTable(o TableOptions) (*Table, error) {
 	t.rowShape = [2]int{1, o.Width}
 	optimizer := t.opt.Optimizer
 	t.opt.Optimizer = nil
+	if !o.DType.isFloat() {
+		var err error
+		if t.first, err = o.firstCells(); err != nil {
+			return nil, fmt.Errorf("table %q: Initializer %w", o.Name, err)
+		}
+	}
 	if o.Rows > 0 {
 		t.shift = stripeShift(o.Rows)
 	}
@@ -109,12 +116,18 @@ func isExact(o *optim.Optimizer) bool {
 
 // newCore returns an empty core for rows that o trains.
 func (t *Table) newCore(o *optim.Optimizer) (*core, error) {
-	c := &core{optimizer: o, exact: isExact(o), layout: t.opt.layout(o)}
+	c := &core{dtype: t.opt.DType, optimizer: o, exact: isExact(o), layout: t.opt.layout(o)}
 	rows := t.opt.MaxRows
 	if t.opt.Rows > 0 {
 		rows = t.opt.Rows
 	}
 	c.narrow = narrowOf(t.opt.DType, &c.layout)
+	if t.opt.DType.isCells() {
+		c.layCells(t.opt.DType)
+	}
+	if t.opt.DType == String {
+		rows = min(max(rows, maxRows), maxRows/t.opt.Width) // cells are numbered in 32 bits
+	}
 	var err error
 	if c.slab, err = slab.New(slab.Options{Stride: c.stride(), MaxRows: rows}); err != nil {
 		return nil, err
@@ -122,6 +135,11 @@ func (t *Table) newCore(o *optim.Optimizer) (*core, error) {
 	if t.opt.Restrict.Policy != nil {
 		if c.scores, err = newScores(rows); err != nil {
 			return nil, errors.Join(err, c.slab.Close())
+		}
+	}
+	if t.opt.DType == String {
+		if err = c.openTexts(); err != nil {
+			return nil, errors.Join(err, c.closeRows())
 		}
 	}
 	if c.index, err = t.newIndex(); err != nil {
@@ -158,7 +176,7 @@ func (t *Table) fillStatic(c *core) error {
 	if n == 0 {
 		return nil
 	}
-	initial, err := initializer.Array(t.opt.Initializer, []int{n, t.opt.Width}, t.streams, t.opt.Fan)
+	start, err := t.starter(c, now)
 	if err != nil {
 		return err
 	}
@@ -170,17 +188,38 @@ func (t *Table) fillStatic(c *core) error {
 				return
 			}
 			for r := from; r < min(from+blockIDs, n); r++ {
-				o := c.open(uint32(r))
-				initial(o.row[:t.opt.Width], r)
-				t.clipNorm(o.row[:t.opt.Width])
-				t.opt.DType.round(o.row[:t.opt.Width])
-				t.begin(&c.layout, o.row, now)
-				o.shut(rounding{})
+				start(r)
 			}
 		}
 	}}
 	filler.do(t.workers(n))
 	return nil
+}
+
+// starter returns what gives row r of a static table its first values and state.
+func (t *Table) starter(c *core, now int64) (func(r int), error) {
+	shape, width := []int{t.opt.Rows, t.opt.Width}, t.opt.Width
+	switch {
+	case t.opt.DType == Float64:
+		initial, err := initializer.Array64(t.opt.Initializer, shape, t.streams, t.opt.Fan)
+		return func(r int) {
+			row := rowOf[float64](c, uint32(r))
+			initial(row[:width], r)
+			clipNorm(t, row[:width])
+			begin(&c.layout, row, now)
+		}, err
+	case t.opt.DType.isCells():
+		return func(r int) { t.startCells(c, uint32(r), 0, now) }, nil
+	}
+	initial, err := initializer.Array(t.opt.Initializer, shape, t.streams, t.opt.Fan)
+	return func(r int) {
+		o := c.open(uint32(r))
+		initial(o.row[:width], r)
+		clipNorm(t, o.row[:width])
+		t.opt.DType.round(o.row[:width])
+		begin(&c.layout, o.row, now)
+		o.shut(rounding{})
+	}, err
 }
 
 // Options returns the options of the table, defaults filled in.
@@ -300,6 +339,9 @@ func (t *Table) Stats() Stats {
 	if c.scores != nil {
 		s.RowBytes += c.scores.slab.Bytes()
 	}
+	if c.texts != nil {
+		s.RowBytes += c.texts.Bytes()
+	}
 	return s
 }
 
@@ -314,6 +356,10 @@ func (t *Table) SetOptimizer(o *optim.Optimizer) error {
 	if err := t.writable(); err != nil {
 		return err
 	}
+	if o == nil && !t.opt.DType.isFloat() {
+		_, err := t.length() // there is none to be taken away
+		return err
+	}
 	if o != nil {
 		if err := o.Validate(); err != nil {
 			return fmt.Errorf("%w: table %q: %v", ErrOptions, t.opt.Name, err)
@@ -322,6 +368,9 @@ func (t *Table) SetOptimizer(o *optim.Optimizer) error {
 			return fmt.Errorf("%w: table %q: Constraint %v", ErrOptions, t.opt.Name, err)
 		}
 		o = o.WithDefaults()
+		if err := t.trainableBy(o); err != nil {
+			return err
+		}
 	}
 	if t.parts != nil {
 		return t.setPartsOptimizer(o)
@@ -351,22 +400,42 @@ func (t *Table) moveRows(to, from *core) error {
 	}
 	now := t.step.Load()
 	return t.each(from, func(k *keyBatch, i int, r uint32) error {
-		old := from.open(r)
-		t.bringOne(from, old.row, now)
-		old.shut(t.byChance(k, i, now))
 		n, err := t.place(to, k, i)
 		if err != nil {
 			return err
 		}
-		o := to.open(n)
-		from.read(o.row[:t.opt.Width], r)
 		if to.scores != nil {
 			to.scores.view()[n] = from.scores.view()[r]
 		}
-		t.begin(&to.layout, o.row, now)
+		if t.opt.DType == Float64 {
+			old, row := rowOf[float64](from, r), rowOf[float64](to, n)
+			bringOne(t, from, old, now)
+			copy(row, old[:t.opt.Width])
+			begin(&to.layout, row, now)
+			return nil
+		}
+		old := from.open(r)
+		bringOne(t, from, old.row, now)
+		old.shut(t.byChance(k, i, now))
+		o := to.open(n)
+		from.read(o.row[:t.opt.Width], r)
+		begin(&to.layout, o.row, now)
 		o.shut(rounding{})
 		return nil
 	})
+}
+
+// trainableBy reports an optimizer that cannot train the table's rows.
+func (t *Table) trainableBy(o *optim.Optimizer) error {
+	switch {
+	case !t.opt.DType.isFloat():
+		return fmt.Errorf("%w: table %q: its rows are %v, which are stored and looked up", ErrNotTrainable, t.opt.Name, t.opt.DType)
+	case t.opt.DType == Float64:
+		if err := o.Supports64(); err != nil {
+			return fmt.Errorf("%w: table %q: %v", ErrOptions, t.opt.Name, err)
+		}
+	}
+	return nil
 }
 
 // swap puts another core in the place of the table's. All stripes are locked.
@@ -403,10 +472,14 @@ func (c *core) close() error {
 }
 
 func (c *core) closeRows() error {
-	if c.scores == nil {
-		return c.slab.Close()
+	err := c.slab.Close()
+	if c.scores != nil {
+		err = errors.Join(err, c.scores.slab.Close())
 	}
-	return errors.Join(c.slab.Close(), c.scores.slab.Close())
+	if c.texts != nil {
+		err = errors.Join(err, c.texts.Close())
+	}
+	return err
 }
 
 // discard closes a core that nobody needs. That the system takes memory back

@@ -272,7 +272,7 @@ func (l *layout) stored() int {
 func (l *layout) pack(dst, row []float32) []float32 {
 	dst = append(dst, row[:l.state]...)
 	if l.last >= 0 {
-		last := uint32(l.lastStep(row))
+		last := uint32(lastStep(l, row))
 		dst = append(dst, float32(last>>16), float32(last&math.MaxUint16))
 	}
 	return dst
@@ -287,10 +287,10 @@ func (t *Table) unpack(l *layout, row, stored []float32) error {
 		if !isHalf(hi) || !isHalf(lo) {
 			return fmt.Errorf("%w: its last step is stored as (%v, %v), no two whole numbers of 16 bits", ErrMismatch, hi, lo)
 		}
-		l.setLastStep(row, int64(uint32(hi)<<16|uint32(lo)))
+		setLastStep(l, row, int64(uint32(hi)<<16|uint32(lo)))
 	}
 	if t.opt.Stores.Increments {
-		t.clipNorm(row[:l.width])
+		clipNorm(t, row[:l.width])
 	}
 	return nil
 }
