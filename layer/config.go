@@ -41,6 +41,7 @@ var constructors = map[string]Constructor{
 	"InputLayer":             inputFromConfig,
 	"Embedding":              embeddingFromConfig,
 	"DynamicEmbedding":       dynamicFromConfig,
+	"DynamicLookup":          dynamicLookupFromConfig,
 	"Dense":                  denseFromConfig,
 	"Activation":             activationFromConfig,
 	"Dropout":                dropoutFromConfig,

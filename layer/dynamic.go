@@ -21,7 +21,8 @@ type DynamicOptions struct {
 	KeyType tensor.KeyType
 	// RowDType is the type that rows are stored in, the source system's value_dtype:
 	// see [rowan.DType]. They are read as float32, and cast as the layer's policy
-	// says. Rows in Devices are float32. Default: float32.
+	// says; float64 is trained in float64. Rows in Devices are float32, and those of
+	// integers, truth values and strings are for [DynamicLookup]. Default: float32.
 	RowDType rowan.DType
 	// Combiner is kept for subclasses that squash the output; as in the source
 	// system, this layer does not pool by it. See Pool. A name that
@@ -110,10 +111,10 @@ func (o *DynamicOptions) check() error {
 	return nil
 }
 
-// checkRowDType reports a type that no table has.
+// checkRowDType reports rows that are not floats.
 func checkRowDType(class string, d rowan.DType) error {
-	if d > rowan.BFloat16 {
-		return fmt.Errorf("%w: %s: rows are stored as float32, float16 or bfloat16. Received: %v", ErrArgument, class, d)
+	if d > rowan.Float64 {
+		return fmt.Errorf("%w: %s: rows are stored as float32, float16, bfloat16 or float64. Received: %v; DynamicLookup reads others", ErrArgument, class, d)
 	}
 	return nil
 }
@@ -248,13 +249,7 @@ func dynamicFrom(c Config, more func(o *DynamicOptions)) (Layer, error) {
 		s := r.text("padding_string")
 		o.PaddingString = &s
 	}
-	if key := r.text("key_dtype"); key != "" {
-		k, err := tensor.ParseKeyType(key)
-		if err != nil {
-			r.bad("key_dtype", "int32, int64, uint64 or string", key)
-		}
-		o.KeyType = k
-	}
+	o.KeyType = r.keyType("key_dtype")
 	o.RowDType = r.rowDType("value_dtype")
 	o.readDistribution(r)
 	if err := r.done("DynamicEmbedding"); err != nil {
@@ -262,6 +257,19 @@ func dynamicFrom(c Config, more func(o *DynamicOptions)) (Layer, error) {
 	}
 	more(&o)
 	return NewDynamicEmbedding(size, o)
+}
+
+// keyType reads the type of a table's keys.
+func (r *reader) keyType(key string) tensor.KeyType {
+	name := r.text(key)
+	if name == "" {
+		return tensor.Int64
+	}
+	k, err := tensor.ParseKeyType(name)
+	if err != nil {
+		r.bad(key, "int32, int64, uint64 or string", name)
+	}
+	return k
 }
 
 // rowDType reads the type of a table's rows.
@@ -272,7 +280,7 @@ func (r *reader) rowDType(key string) rowan.DType {
 	}
 	d, err := rowan.ParseDType(name)
 	if err != nil {
-		r.bad(key, "float32, float16 or bfloat16", name)
+		r.bad(key, "float32, float16, bfloat16, float64, int8, int32, int64, bool or string", name)
 	}
 	return d
 }

@@ -25,7 +25,7 @@ var (
 // as the policy says, whose weights are float32 in any case.
 func TestRowDType(t *testing.T) {
 	first := initializer.Values{tenth, -0.3}
-	for d, want := range map[rowan.DType][]float32{rowan.Float32: {tenth, -0.3}, rowan.Float16: tenths16, rowan.BFloat16: tenthsBrain} {
+	for d, want := range map[rowan.DType][]float32{rowan.Float32: {tenth, -0.3}, rowan.Float16: tenths16, rowan.BFloat16: tenthsBrain, rowan.Float64: {tenth, -0.3}} {
 		for _, l := range []interface {
 			layer.Layer
 			Table() *rowan.Table
@@ -78,18 +78,22 @@ func TestRowDTypeConfigs(t *testing.T) {
 	if c["value_dtype"] != "bfloat16" {
 		t.Errorf("value_dtype is %v", c["value_dtype"])
 	}
-	for name, want := range map[string]rowan.DType{"float32": rowan.Float32, "float16": rowan.Float16, "half": rowan.Float16, "bfloat16": rowan.BFloat16} {
+	for name, want := range map[string]rowan.DType{"float32": rowan.Float32, "float16": rowan.Float16, "half": rowan.Float16, "bfloat16": rowan.BFloat16, "float64": rowan.Float64} {
 		c["value_dtype"] = name
 		l := must[layer.Layer](t)(layer.FromConfig("DynamicEmbedding", c))
 		if got := l.(*layer.DynamicEmbedding).Config()["value_dtype"]; got != want.String() {
 			t.Errorf("%q is read as %v", name, got)
 		}
 	}
-	for _, name := range []string{"float64", "int8", "Float16"} {
+	for _, name := range []string{"complex64", "Float16"} {
 		c["value_dtype"] = name
 		if _, err := layer.FromConfig("DynamicEmbedding", c); !errors.Is(err, layer.ErrConfig) || !strings.Contains(err.Error(), "value_dtype") {
 			t.Errorf("%q: got %v, want ErrConfig", name, err)
 		}
+	}
+	c["value_dtype"] = "int8"
+	if _, err := layer.FromConfig("DynamicEmbedding", c); !errors.Is(err, layer.ErrArgument) || !strings.Contains(err.Error(), "DynamicLookup") {
+		t.Errorf("int8: got %v, want ErrArgument and the layer that reads it", err)
 	}
 	e := newEmbedding(t, 9, 2, layer.EmbeddingOptions{})
 	if v, there := e.Config()["row_dtype"]; there {

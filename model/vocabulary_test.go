@@ -178,3 +178,51 @@ func TestLookupModelOfKeras(t *testing.T) {
 		text = must[[]byte](t)(m.ToJSON(layer.Keras3))
 	}
 }
+
+// TestLookupOfStoredIDs trains an embedding of the genres that a table keeps beside
+// films, which is saved with the model and not trained.
+func TestLookupOfStoredIDs(t *testing.T) {
+	make := func() (*Model, *layer.DynamicLookup, *layer.Embedding) {
+		film := must[*layer.Tensor](t)(layer.Input(layer.InputOptions{IDs: true, Shape: layer.Shape{1}, Scope: layer.NewScope(1)}))
+		genres := must[*layer.DynamicLookup](t)(layer.NewDynamicLookup(2, rowan.Int64, layer.DynamicLookupOptions{}))
+		rows := must[*layer.Embedding](t)(layer.NewEmbedding(5, 3, layer.EmbeddingOptions{}))
+		x := apply(t, must[*layer.Flatten](t)(layer.NewFlatten(layer.Options{}), nil), apply(t, rows, apply(t, genres, film)))
+		m := must[*Model](t)(New([]*layer.Tensor{film}, []*layer.Tensor{apply(t, must[*layer.Dense](t)(layer.NewDense(1, layer.DenseOptions{})), x)}))
+		t.Cleanup(func() {
+			for _, table := range m.Tables() {
+				table.Close()
+			}
+		})
+		check(t, m.Compile(CompileOptions{Optimizer: exactAdam(), OutputOptions: OutputOptions{LossName: "mse"}}))
+		return m, genres, rows
+	}
+	m, genres, rows := make()
+	table := must[*rowan.TableOf[int64]](t)(rowan.AsTableOf[int64](genres.Table()))
+	films := must[*tensor.Dense[int64]](t)(tensor.NewDense([]int64{70, 71}, 2, 1))
+	check(t, table.Upsert(t.Context(), films, rowan.Array[int64]{Data: []int64{1, 2, 3, 2}}))
+	read := func(l *layer.Embedding) []float32 {
+		return must[*rowan.Lookup](t)(l.Table().Lookup(t.Context(), must[*tensor.Dense[int64]](t)(tensor.NewDense([]int64{0, 1, 2, 3, 4})), rowan.LookupOptions{})).Values().Data()
+	}
+	before := slices.Clone(read(rows))
+	data := &Arrays{Inputs: []layer.Value{{IDs: films}}, Labels: []*tensor.Values{floats(t, []float32{1, -1}, 2, 1)}}
+	must[History](t)(m.Fit(t.Context(), data, FitOptions{Epochs: 2}))
+	after := read(rows)
+	for id := range 5 {
+		trained := !slices.Equal(before[3*id:3*id+3], after[3*id:3*id+3])
+		if trained != (id >= 1 && id <= 3) {
+			t.Errorf("genre %d was trained: %v", id, trained)
+		}
+	}
+	_, c := memory(t)
+	check(t, m.Save(t.Context(), c, nil))
+	other, stored, _ := make()
+	check(t, other.Load(t.Context(), must[*Saved](t)(c.Latest())))
+	got := must[*rowan.LookupOf[int64]](t)(must[*rowan.TableOf[int64]](t)(rowan.AsTableOf[int64](stored.Table())).Lookup(t.Context(), films, rowan.LookupOptions{}))
+	if !slices.Equal(got.Values().Data, []int64{1, 2, 3, 2}) || stored.Table().Len() != 2 {
+		t.Errorf("loaded %v", got.Values().Data)
+	}
+	a, b := must[[]*tensor.Values](t)(m.Predict(t.Context(), data)), must[[]*tensor.Values](t)(other.Predict(t.Context(), data))
+	if !slices.Equal(a[0].Data(), b[0].Data()) {
+		t.Errorf("predictions %v, of the model loaded %v", a[0].Data(), b[0].Data())
+	}
+}
