@@ -57,6 +57,9 @@ type Table struct {
 	// KeyType is "int32", "int64", "uint64" or "string". Default: the type of
 	// the columns that are looked up in it.
 	KeyType string `json:"key_type,omitempty" yaml:"key_type,omitempty"`
+	// DType is the type that weights are stored in: "float32", "float16",
+	// "bfloat16" or "float64". Default: "float32".
+	DType string `json:"dtype,omitempty" yaml:"dtype,omitempty"`
 	// Initializer gives a row its first values: an initializer of package
 	// initializer with Keras' arguments. Default: uniform over ±0.05.
 	Initializer Spec `json:"initializer,omitzero" yaml:"initializer,omitempty"`

@@ -107,6 +107,8 @@ func TestValidate(t *testing.T) {
 		{"tables[0].width", "positive", func(c *recipe.Config) { c.Tables[0].Width = 0 }},
 		{"tables[0].rows", "negative", func(c *recipe.Config) { c.Tables[0].Rows = -1 }},
 		{"tables[0].key_type", "string", func(c *recipe.Config) { c.Tables[0].KeyType = "text" }},
+		{"tables[0].dtype", `did you mean "bfloat16"`, func(c *recipe.Config) { c.Tables[0].DType = "bflot16" }},
+		{"tables[0].dtype", "float64", func(c *recipe.Config) { c.Tables[0].DType = "int64" }},
 		{"tables[0].missing", `did you mean "zeros"`, func(c *recipe.Config) { c.Tables[0].Missing = "zero" }},
 		{"tables[3].missing", "out_of_range", func(c *recipe.Config) { c.Tables[3].Missing = "zeros" }},
 		{"tables[3].out_of_range", "last", func(c *recipe.Config) { c.Tables[3].OutOfRange = "first" }},

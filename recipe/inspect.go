@@ -31,6 +31,7 @@ type Inspection struct {
 type TableInspection struct {
 	Name      string `json:"name"`
 	KeyType   string `json:"key_type"`
+	DType     string `json:"dtype"`
 	Dynamic   bool   `json:"dynamic"`
 	Width     int    `json:"width"`
 	Rows      int    `json:"rows"`
@@ -111,7 +112,7 @@ func inspectTable(t *rowan.Table, n Norms) TableInspection {
 	for _, x := range s.Slots {
 		slots = append(slots, Slot{x.Name, cmp.Or(x.Width, t.Width())})
 	}
-	return TableInspection{Name: t.Name(), KeyType: t.KeyType().String(), Dynamic: t.Dynamic(), Width: t.Width(), Rows: s.Rows,
+	return TableInspection{Name: t.Name(), KeyType: t.KeyType().String(), DType: o.DType.String(), Dynamic: t.Dynamic(), Width: t.Width(), Rows: s.Rows,
 		Optimizer: o.Optimizer.Updater.Name(), Exact: o.Optimizer.Exact, Slots: slots,
 		Stride: s.Stride, RowBytes: s.RowBytes, IndexBytes: s.IndexBytes, HugePageBytes: s.HugePageBytes, Norms: n}
 }

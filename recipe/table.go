@@ -42,6 +42,9 @@ func (c *Config) tableOptions(i int, n scale) (o rowan.TableOptions, err error) 
 	if o.KeyType, err = tensor.ParseKeyType(t.KeyType); err != nil {
 		return o, inField(field+".key_type", err)
 	}
+	if o.DType, err = rowan.ParseDType(cmp.Or(t.DType, "float32")); err != nil {
+		return o, inField(field+".dtype", err)
+	}
 	if o.Initializer, err = makeInitializer(field+".initializer", t.Initializer); err != nil {
 		return o, err
 	}
@@ -130,6 +133,7 @@ func (t *Table) validatePenalties(field string) error {
 func (t *Table) validateNames(field string) error {
 	return cmp.Or(
 		oneOf(field+".key_type", t.KeyType, []string{"int32", "int64", "uint64", "string"}),
+		oneOf(field+".dtype", cmp.Or(t.DType, "float32"), []string{"float32", "float16", "bfloat16", "float64"}),
 		oneOf(field+".missing", cmp.Or(t.Missing, "initial"), names(missing)),
 		oneOf(field+".out_of_range", cmp.Or(t.OutOfRange, "error"), names(outOfRange)))
 }

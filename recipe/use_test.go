@@ -380,3 +380,30 @@ func flip(b []byte) []byte {
 	b[len(b)*2/3] ^= 4
 	return b
 }
+
+// TestTypesOfRows trains tables of each type, and loads them as they were.
+func TestTypesOfRows(t *testing.T) {
+	c := small(t)
+	types := []string{"float64", "bfloat16", "float16", "float32"}
+	for i := range c.Tables {
+		c.Tables[i].DType = types[i%len(types)]
+	}
+	trained := mustTrain(t, c, recipe.TrainOptions{})
+	if rmse := metricOf(t, trained.Scores, "model", "rmse"); rmse > 0.4 {
+		t.Errorf("RMSE %.3f: the tastes were not learnt", rmse)
+	}
+	r := mustLoad(t, c.Checkpoint.Dir)
+	e, err := r.Evaluate(ctx, "")
+	if err != nil || e.Scores[0].Metrics[0] != trained.Scores[0].Metrics[0] {
+		t.Errorf("loaded %v, %v, in training %v", e, err, trained.Scores[0])
+	}
+	i, err := recipe.Inspect(ctx, c.Checkpoint.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, table := range i.Tables {
+		if table.DType != types[n%len(types)] {
+			t.Errorf("table %q is %s, want %s", table.Name, table.DType, types[n%len(types)])
+		}
+	}
+}
