@@ -25,6 +25,7 @@ package text
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"unsafe"
 
@@ -82,8 +83,8 @@ func New(o Options) (*Store, error) {
 	return s, nil
 }
 
-// Write stores a copy of a string under a number, which must not be 2^32-1, in
-// the place of what the number had. It changes the stripe. The string must not
+// Write stores a copy of a string under a number in the place of what the number
+// had. It changes the stripe. The string must not
 // be text of the store itself, as Read returns it: that may move meanwhile. The
 // error wraps ErrLong, or slab.ErrFull or the system's if there is no memory; the
 // number then has what it had.
@@ -91,7 +92,7 @@ func (s *Store) Write(stripe int, number uint32, text string) error {
 	if len(text) > MaxString {
 		return fmt.Errorf("%w: at most %d bytes; received %d, beginning %.40q", ErrLong, MaxString, len(text), text)
 	}
-	if err := s.places.Grow(int(number) + 1); err != nil {
+	if err := s.makePlace(number); err != nil {
 		return fmt.Errorf("text: no room for the place of number %d: %w", number, err)
 	}
 	p := &s.parts[stripe]
@@ -171,6 +172,14 @@ func (s *Store) HugePages() int64 { return s.places.HugePages() + s.chunks.HugeP
 // Close gives the memory back. Neither the store nor a string that Read returned
 // may be used afterwards.
 func (s *Store) Close() error { return errors.Join(s.places.Close(), s.chunks.Close()) }
+
+// makePlace makes a number known. 32 bits count fewer places than there are numbers.
+func (s *Store) makePlace(number uint32) error {
+	if uint64(number) >= math.MaxInt {
+		return slab.ErrFull
+	}
+	return s.places.Grow(int(number) + 1)
+}
 
 // known reports whether a number has a place, which may be empty.
 func (s *Store) known(number uint32) bool {
