@@ -178,7 +178,7 @@ func TestConfigRefusals(t *testing.T) {
 		{"Embedding", layer.Config{"input_dim": 3, "output_dim": 2, "input_lengths": 4}, `did you mean "input_length"?`},
 		{"Embedding", layer.Config{"input_dim": 3, "output_dim": 2, "combiner": "median"}, "sqrtn"},
 		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "key_dtype": "float"}, "int64"},
-		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "restrict_policy": "lru"}, `"restrict_policy" must be timestamp or frequency`},
+		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "restrict_policy": "lru"}, `"restrict_policy" must be timestamp, frequency or a policy given to`},
 		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "restrict_policy": 7}, "a class_name and a config"},
 		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "restrict_policy": map[string]any{"class_name": "frequency", "config": map[string]any{"keeep": 3}}}, `did you mean "keep"?`},
 		{"DynamicEmbedding", layer.Config{"embedding_size": 3, "restrict_policy": map[string]any{"class_name": "frequency", "config": map[string]any{"keep": 3, "trigger": 2}}}, "Trigger=2"},

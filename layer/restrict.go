@@ -2,15 +2,6 @@ package layer
 
 import "github.com/rowan-embeddings/rowan"
 
-// restrictPolicies are the policies that a config can name: by their own names,
-// and by those of the classes of TensorFlow Recommenders Addons.
-var restrictPolicies = map[string]rowan.RestrictPolicy{
-	"timestamp":               rowan.TimestampPolicy{},
-	"frequency":               rowan.FrequencyPolicy{},
-	"TimestampRestrictPolicy": rowan.TimestampPolicy{},
-	"FrequencyRestrictPolicy": rowan.FrequencyPolicy{},
-}
-
 // restrictConfig is the config form of a policy: its name alone where rows go on
 // call only, else with the rows to keep and the trigger.
 func restrictConfig(r rowan.Restrict) any {
@@ -28,9 +19,9 @@ func (r *reader) restrict(key string) rowan.Restrict {
 	if !ok {
 		return rowan.Restrict{}
 	}
-	policy, ok := restrictPolicies[name]
-	if !ok {
-		r.bad(key, "timestamp or frequency; give a layer a policy of your own by its options", name)
+	policy, err := rowan.ParsePolicy(name)
+	if err != nil {
+		r.bad(key, "timestamp, frequency or a policy given to rowan.RegisterPolicy", name)
 		return rowan.Restrict{}
 	}
 	in := c.reader()

@@ -3,7 +3,9 @@ package layer_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rowan-embeddings/rowan"
@@ -92,5 +94,30 @@ func TestRestrictPolicyNames(t *testing.T) {
 		if got := l.(layer.Configurer).Config()["restrict_policy"]; got != want.Name() {
 			t.Errorf("%s is written as %v", name, got)
 		}
+	}
+}
+
+// everyOther is a policy of a program's own.
+type everyOther struct{ rowan.FrequencyPolicy }
+
+func (everyOther) Name() string { return "test_every_other" }
+
+// TestRestrictPolicyOfOnesOwn: configs hold its name, and read it once it is registered.
+func TestRestrictPolicyOfOnesOwn(t *testing.T) {
+	own := rowan.Restrict{Policy: everyOther{}, Keep: 3, Trigger: 4}
+	class, c, err := layer.ToConfig(newDynamic(t, 1, layer.DynamicOptions{RestrictPolicy: own}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := layer.FromConfig(class, c); !errors.Is(err, layer.ErrConfig) || !strings.Contains(err.Error(), "RegisterPolicy") {
+		t.Errorf("before it is registered: %v", err)
+	}
+	if err := rowan.RegisterPolicy(everyOther{}); err != nil {
+		t.Fatal(err)
+	}
+	l := must[layer.Layer](t)(layer.FromConfig(class, c))
+	run(t, l, ids(t, []int{1}, 0))
+	if got := l.(*layer.DynamicEmbedding).Table().Options().Restrict; got.Policy != own.Policy || got.Keep != 3 || got.Trigger != 4 {
+		t.Errorf("%+v became %+v", own, got)
 	}
 }
