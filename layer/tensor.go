@@ -38,6 +38,15 @@ func (t *Tensor) usable() error {
 	return nil
 }
 
+// String describes the tensor as Keras does: its shape, its type and its name, or
+// the error of a tensor that is none.
+func (t *Tensor) String() string {
+	if err := t.usable(); err != nil {
+		return fmt.Sprintf("<Tensor: %v>", err)
+	}
+	return fmt.Sprintf("<Tensor shape=%v, dtype=%s, name=%s>", t.shape, t.DType(), t.name)
+}
+
 // Name returns the name of the layer that made the tensor.
 func (t *Tensor) Name() string { return t.name }
 
