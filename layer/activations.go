@@ -139,7 +139,7 @@ func sparsemax(x *graph.Node) *graph.Node {
 func glu(x *graph.Node) *graph.Node {
 	n := x.Shape().Dimensions[x.Rank()-1]
 	if n%2 != 0 {
-		graphPanic("%w: glu halves the last dimension, which must be even. Received an input of shape %v", ErrShape, x.Shape().Dimensions)
+		graphPanic("%w: glu halves the last dimension, which must be even. Received an input of shape %v", ErrShape, Shape(x.Shape().Dimensions))
 	}
 	half := graph.Split(x, -1, 2)
 	return graph.Mul(half[0], graph.Sigmoid(half[1]))

@@ -179,7 +179,7 @@ func (c *Call) measure(by *Base, m metric.Metric, n *graph.Node) {
 
 func checkScalar(what string, n *graph.Node) {
 	if n.Rank() != 0 {
-		graphPanic("%w: %s must be a scalar, got shape %v", ErrShape, what, n.Shape().Dimensions)
+		graphPanic("%w: %s must be a scalar, got shape %v", ErrShape, what, Shape(n.Shape().Dimensions))
 	}
 	checkFloats(what, n)
 }

@@ -44,7 +44,7 @@ func (l *merging) joint(in []*graph.Node) []int {
 			case d > 0 && dims[d] == 1:
 				dims[d] = n
 			default:
-				graphPanic("%w: inputs of %s have incompatible shapes %v and %v", ErrShape, l.Class(), in[0].Shape().Dimensions, x.Shape().Dimensions)
+				graphPanic("%w: inputs of %s have incompatible shapes %v and %v", ErrShape, l.Class(), Shape(in[0].Shape().Dimensions), Shape(x.Shape().Dimensions))
 			}
 		}
 	}

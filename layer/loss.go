@@ -78,7 +78,7 @@ func oneHot(truth, prediction *graph.Node) *graph.Node {
 		truth = graph.Squeeze(truth, -1)
 	}
 	if !slices.Equal(truth.Shape().Dimensions, outer) {
-		graphPanic("%w: class numbers of shape %v do not fit predictions of shape %v", ErrShape, truth.Shape().Dimensions, dims)
+		graphPanic("%w: class numbers of shape %v do not fit predictions of shape %v", ErrShape, Shape(truth.Shape().Dimensions), Shape(dims))
 	}
 	// The difference is 0, or NaN of a label that is no number, which as an
 	// integer could be any class.
@@ -89,7 +89,7 @@ func oneHot(truth, prediction *graph.Node) *graph.Node {
 
 func sameShape(truth, prediction *graph.Node) {
 	if t, p := truth.Shape().Dimensions, prediction.Shape().Dimensions; !slices.Equal(t, p) {
-		graphPanic("%w: labels of shape %v do not fit predictions of shape %v", ErrShape, t, p)
+		graphPanic("%w: labels of shape %v do not fit predictions of shape %v", ErrShape, Shape(t), Shape(p))
 	}
 }
 

@@ -53,7 +53,7 @@ func (l *Concatenate) Call(_ *Call, in ...*graph.Node) []*graph.Node {
 		}
 		if !ok {
 			graphPanic("%w: a Concatenate layer requires inputs with matching shapes except for the concatenation axis %d. Received: %v and %v",
-				ErrShape, l.axis, in[0].Shape().Dimensions, x.Shape().Dimensions)
+				ErrShape, l.axis, Shape(in[0].Shape().Dimensions), Shape(x.Shape().Dimensions))
 		}
 	}
 	return []*graph.Node{graph.Concatenate(in, axis)}

@@ -33,7 +33,7 @@ func binary(f func(x, y *graph.Node) *graph.Node) operation {
 	return operation{2, func(x []*graph.Node, _ *OperationOptions) *graph.Node {
 		a, b := x[0].Shape().Dimensions, x[1].Shape().Dimensions
 		if len(a) > 0 && len(b) > 0 && !slices.Equal(a, b) {
-			graphPanic("%w: an operation of two tensors needs equal shapes or a scalar, got %v and %v", ErrShape, a, b)
+			graphPanic("%w: an operation of two tensors needs equal shapes or a scalar, got %v and %v", ErrShape, Shape(a), Shape(b))
 		}
 		return f(x[0], x[1])
 	}}

@@ -2,6 +2,7 @@ package layer
 
 import (
 	"fmt"
+	"regexp"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -13,6 +14,9 @@ import (
 // dimension of an output that differs between the two traces is free. They are
 // unlikely sizes, so that nothing matches them by accident.
 var freeSizes = [2]int{61, 67}
+
+// otherSize is a third one, for messages.
+const otherSize = 71
 
 // sketch is what tracing says of an output: its shape, and that of its mask,
 // nil if it has none.
@@ -70,10 +74,54 @@ func sketchOnce(l GraphLayer, in []*Tensor, free int) (out []sketch, err error) 
 	return out, nil
 }
 
+// lookFunc sees a call that is traced and its results, and may add to what is
+// compiled; it may run again where a trace is repeated.
+type lookFunc func(c *Call, out, outMask []*graph.Node) dense.Result
+
 // traceOnce lowers a layer alone, with a size for free dimensions, and returns
-// the shapes of its outputs. look sees the call and its results, and may add to
-// what is compiled; it may run again where a trace is repeated.
-func traceOnce(l GraphLayer, in []*Tensor, free int, training bool, look func(c *Call, out, outMask []*graph.Node) dense.Result) ([]Shape, error) {
+// the shapes of its outputs. An error has no size that stands for a free
+// dimension: the trace is repeated with another one, and where the messages
+// then differ is what was free.
+func traceOnce(l GraphLayer, in []*Tensor, free int, training bool, look lookFunc) ([]Shape, error) {
+	shapes, err := trace(l, in, free, training, look)
+	if err != nil {
+		if _, other := trace(l, in, otherSize, training, look); other != nil {
+			err = &traceError{err, freeMessage(err.Error(), other.Error())}
+		}
+	}
+	return shapes, err
+}
+
+// traceError is an error of a trace with another message.
+type traceError struct {
+	error
+	message string
+}
+
+func (e *traceError) Error() string { return e.message }
+
+func (e *traceError) Unwrap() error { return e.error }
+
+var wholeNumber = regexp.MustCompile(`[0-9]+`)
+
+// freeMessage puts None, as Keras does, in the place of the numbers that differ
+// between two messages which are otherwise the same.
+func freeMessage(message, other string) string {
+	numbers := wholeNumber.FindAllString(other, -1)
+	if wholeNumber.ReplaceAllLiteralString(message, "") != wholeNumber.ReplaceAllLiteralString(other, "") {
+		return message
+	}
+	at := -1
+	return wholeNumber.ReplaceAllStringFunc(message, func(n string) string {
+		if at++; n != numbers[at] {
+			return "None"
+		}
+		return n
+	})
+}
+
+// trace is traceOnce with the messages that come.
+func trace(l GraphLayer, in []*Tensor, free int, training bool, look lookFunc) ([]Shape, error) {
 	vars := DenseVariables(l.core().Variables())
 	p, err := dense.New(dense.Config{
 		Name:      l.core().Name(),

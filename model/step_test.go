@@ -278,7 +278,7 @@ func TestErrors(t *testing.T) {
 		}, []string{"string", "int64"}},
 		{"no labels", func(b *Batch) { b.Labels = nil }, []string{`needs labels`, "0 outputs"}},
 		{"length of labels", func(b *Batch) { b.Labels[0] = floats(t, make([]float32, 3), 3) }, []string{"shape [3]", "4 examples"}},
-		{"shape of labels", func(b *Batch) { b.Labels[0] = floats(t, make([]float32, 8), 4, 2) }, []string{"loss of", "[4 2]", "[4 1]"}},
+		{"shape of labels", func(b *Batch) { b.Labels[0] = floats(t, make([]float32, 8), 4, 2) }, []string{"loss of", "(4, 2)", "(4, 1)"}},
 		{"too many labels", func(b *Batch) { b.Labels = append(b.Labels, b.Labels[0]) }, []string{"labels for 2"}},
 		{"weights", func(b *Batch) { b.Weights = b.Weights[:2] }, []string{"4 examples, 2 sample weights"}},
 		{"empty", func(b *Batch) {
