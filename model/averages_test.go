@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
@@ -63,6 +64,39 @@ func TestUseAverages(t *testing.T) {
 	near(t, "kernel", kernel, want...)
 	if m.Step() != 2 {
 		t.Errorf("step %d, want 2", m.Step())
+	}
+}
+
+// TestUseAveragesOfAll: where one of the tables cannot, because its rows are in
+// stores or because it is closed, no weight is changed.
+func TestUseAveragesOfAll(t *testing.T) {
+	two := func(devices ...string) (*Model, *layer.DynamicEmbedding, *layer.DynamicEmbedding) {
+		id := must[*layer.Tensor](t)(layer.Input(layer.InputOptions{Name: "id", IDs: true, Scope: layer.NewScope(1)}))
+		first := must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(2, layer.DynamicOptions{Options: layer.Options{Name: "first"}}))
+		last := must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(2, layer.DynamicOptions{Options: layer.Options{Name: "last"}, Devices: devices}))
+		m := must[*Model](t)(New([]*layer.Tensor{id}, []*layer.Tensor{apply(t, layer.NewAdd(layer.Options{}), apply(t, first, id), apply(t, last, id))}))
+		for _, table := range m.Tables() {
+			t.Cleanup(func() { table.Close() })
+		}
+		check(t, m.Compile(CompileOptions{Optimizer: &optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(0.1), EMA: &optim.EMA{Momentum: 0.75}}, OutputOptions: OutputOptions{LossName: "mse"}}))
+		for range 2 {
+			must[float64](t)(m.TrainOnBatch(t.Context(), &Batch{Inputs: []layer.Value{ids(t, 1)}, Labels: []*tensor.Values{floats(t, []float32{5, 5}, 1, 2)}}))
+		}
+		return m, first, last
+	}
+	row := func(l *layer.DynamicEmbedding) []float32 {
+		return slices.Clone(must[*rowan.Lookup](t)(l.Table().Lookup(t.Context(), must[*tensor.Dense[int64]](t)(tensor.NewDense([]int64{1})), rowan.LookupOptions{})).Values().Data())
+	}
+	inStores, first, _ := two("memory:", "memory:")
+	before := row(first)
+	if err := inStores.UseAverages(t.Context()); !errors.Is(err, rowan.ErrOptions) || !slices.Equal(row(first), before) {
+		t.Errorf("a table in stores: error %v, and a row of the other is %v, want %v", err, row(first), before)
+	}
+	closed, first, last := two()
+	before = row(first)
+	check(t, last.Table().Close())
+	if err := closed.UseAverages(t.Context()); !errors.Is(err, rowan.ErrClosed) || !slices.Equal(row(first), before) {
+		t.Errorf("a closed table: error %v, and a row of the other is %v, want %v", err, row(first), before)
 	}
 }
 
