@@ -74,14 +74,17 @@ func TestDTypeBytes(t *testing.T) {
 	} {
 		for _, d := range everyDType {
 			want := map[rowan.DType]int{rowan.Float32: c.float32, rowan.Float16: c.narrow, rowan.BFloat16: c.narrow, rowan.Float64: c.float64}[d]
-			if got := newTable(t, rowan.TableOptions{Width: c.width, Optimizer: c.o, DType: d}).Stats().Stride; got != want {
-				t.Errorf("width %d, %v: %d bytes a row, want %d", c.width, d, got, want)
+			half := 4 * ((c.width + 1) / 2)
+			weights := map[rowan.DType]int{rowan.Float32: 4 * c.width, rowan.Float16: half, rowan.BFloat16: half, rowan.Float64: 8 * c.width}[d]
+			s := newTable(t, rowan.TableOptions{Width: c.width, Optimizer: c.o, DType: d}).Stats()
+			if s.Stride != want || s.WeightBytes != weights {
+				t.Errorf("width %d, %v: %d bytes a row, %d of them weights, want %d and %d", c.width, d, s.Stride, s.WeightBytes, want, weights)
 			}
 		}
 	}
-	for d, want := range map[rowan.DType]int{rowan.Int8: 8, rowan.Bool: 8, rowan.Int32: 32, rowan.Int64: 64, rowan.String: 4} {
-		if got := newTable(t, rowan.TableOptions{Width: 7, DType: d}).Stats().Stride; got != want {
-			t.Errorf("7 cells of %v: %d bytes a row, want %d", d, got, want)
+	for d, want := range map[rowan.DType][2]int{rowan.Int8: {8, 7}, rowan.Bool: {8, 7}, rowan.Int32: {32, 28}, rowan.Int64: {64, 56}, rowan.String: {4, 0}} {
+		if s := newTable(t, rowan.TableOptions{Width: 7, DType: d}).Stats(); s.Stride != want[0] || s.WeightBytes != want[1] {
+			t.Errorf("7 cells of %v: %d bytes a row, %d of them weights, want %d and %d", d, s.Stride, s.WeightBytes, want[0], want[1])
 		}
 	}
 }

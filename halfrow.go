@@ -48,6 +48,20 @@ func (c *core) stride() int {
 	return c.layout.stride
 }
 
+// weightBytes is how many bytes of a row of type d are weights.
+func (c *core) weightBytes(d DType) int {
+	switch width := c.layout.width; {
+	case c.packed != 0:
+		return 4 * c.packed.words(width)
+	case c.narrow.half != 0:
+		return 4 * wordsOf(width)
+	case d.isCells():
+		return width * d.size()
+	default:
+		return 4 * width
+	}
+}
+
 // words returns narrow row r as it lies in the slab.
 func (c *core) words(r uint32) []float32 {
 	at := int(r) * c.narrow.stride

@@ -317,7 +317,7 @@ func (t *Table) statsParts() Stats {
 		return Stats{}
 	}
 	l := &t.core.layout
-	return Stats{Rows: n, Stride: 4 * l.stored(), Slots: slices.Clone(l.slots), Parts: t.opt.Stores.len()}
+	return Stats{Rows: n, Stride: 4 * l.stored(), WeightBytes: 4 * l.width, Slots: slices.Clone(l.slots), Parts: t.opt.Stores.len()}
 }
 
 // closeParts does Close for a table over stores.

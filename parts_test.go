@@ -915,7 +915,7 @@ func TestPartsOpen(t *testing.T) {
 	if !slices.Equal(asked, want) {
 		t.Errorf("opened %+v, want %+v", asked, want)
 	}
-	if s := table.Stats(); s.Parts != 2 || s.Rows != 4 || s.Stride != 24 {
+	if s := table.Stats(); s.Parts != 2 || s.Rows != 4 || s.Stride != 24 || s.WeightBytes != 8 {
 		t.Errorf("stats are %+v, want 2 parts with 4 rows of 24 bytes", s)
 	}
 	if err := errors.Join(table.Close(), table.Close()); err != nil {

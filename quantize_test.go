@@ -49,8 +49,8 @@ func TestQuantizeBound(t *testing.T) {
 			if !slices.Equal(got[:2*width], want[:2*width]) {
 				t.Errorf("%d bits: rows of equal numbers read as %v, want %v", q, got[:2*width], want[:2*width])
 			}
-			if words := 8 + 4*((width*int(q)+31)/32); packed.Stats().Stride != words {
-				t.Errorf("%d bits, width %d: a row takes %d bytes, want %d", q, width, packed.Stats().Stride, words)
+			if s, bytes := packed.Stats(), 8+4*((width*int(q)+31)/32); s.Stride != bytes || s.WeightBytes != bytes {
+				t.Errorf("%d bits, width %d: a row takes %d bytes, %d of them weights, want %d", q, width, s.Stride, s.WeightBytes, bytes)
 			}
 		}
 	}

@@ -311,6 +311,10 @@ type Stats struct {
 	// Of a table over Stores it is the bytes of a row there, and the other
 	// bytes, which the stores know, are 0.
 	Stride int
+	// WeightBytes is how many of them are weights: those of a quantized row have
+	// its scale and offset among them, those of strings, whose text lies elsewhere,
+	// none. Weights of stores count as float32.
+	WeightBytes int
 	// Slots is the optimiser's state beside each row.
 	Slots []optim.Slot
 	// Evictions is the number of times that the table gave rows up since it was
@@ -333,7 +337,7 @@ func (t *Table) Stats() Stats {
 	}
 	s := Stats{
 		Rows: c.index.len(), RowBytes: c.slab.Bytes(), IndexBytes: c.index.bytes(),
-		HugePageBytes: c.slab.HugePages(), Stride: 4 * c.stride(), Slots: slices.Clone(c.layout.slots),
+		HugePageBytes: c.slab.HugePages(), Stride: 4 * c.stride(), WeightBytes: c.weightBytes(t.opt.DType), Slots: slices.Clone(c.layout.slots),
 		Evictions: t.evictions.Load(), Evicted: t.evicted.Load(),
 	}
 	if c.scores != nil {

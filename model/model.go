@@ -185,28 +185,46 @@ func (m *Model) Step() int64 {
 // of a dynamic table, those of the rows it holds now. Tables whose stores do not
 // answer are left out: [layer.Base.CountParams] says why.
 func (m *Model) CountParams() int {
-	all, _ := m.countParams()
-	return all
+	trainable, fixed := m.countParams()
+	return trainable.n + fixed.n
 }
 
-func (m *Model) countParams() (all, trainable int) {
+// params is numbers of weights, and the bytes that they take.
+type params struct{ n, bytes int }
+
+func (p *params) add(o params) { p.n, p.bytes = p.n+o.n, p.bytes+o.bytes }
+
+// paramsOf counts a weight: an array of float32, or the rows of a table as they
+// are kept.
+func paramsOf(v *layer.Variable) params {
+	t := v.Table()
+	if t == nil {
+		return params{len(v.Value()), 4 * len(v.Value())}
+	}
+	s := t.Stats()
+	rows := max(s.Rows, 0)
+	return params{rows * t.Width(), rows * s.WeightBytes}
+}
+
+func (m *Model) countParams() (trainable, fixed params) {
 	trains := m.trainableTables()
 	seen := make(map[*rowan.Table]bool)
 	for _, v := range m.Weights() {
-		n, trained := len(v.Value()), v.Trainable()
+		trained := v.Trainable()
 		if t := v.Table(); t != nil {
 			if seen[t] {
 				continue
 			}
 			seen[t] = true
-			n, trained = max(t.Len(), 0)*t.Width(), trains[t]
+			trained = trains[t]
 		}
-		all += n
 		if trained {
-			trainable += n
+			trainable.add(paramsOf(v))
+		} else {
+			fixed.add(paramsOf(v))
 		}
 	}
-	return all, trainable
+	return trainable, fixed
 }
 
 // trainableTables returns the tables that a layer which is not frozen trains.

@@ -77,6 +77,31 @@ Non-trainable params: 8 (32.00 B)
 	}
 }
 
+// TestSummaryOfNarrowRows counts the bytes that rows take as they are kept: of
+// float16 two numbers a word, of a quantized table a scale and an offset more.
+func TestSummaryOfNarrowRows(t *testing.T) {
+	embedding := func(o layer.EmbeddingOptions) *layer.Embedding {
+		o.InputLength = []int{1}
+		return must[*layer.Embedding](t)(layer.NewEmbedding(5, 3, o))
+	}
+	whole, half, packed := embedding(layer.EmbeddingOptions{}), embedding(layer.EmbeddingOptions{RowDType: rowan.Float16}), embedding(layer.EmbeddingOptions{})
+	s := layer.NewScope(1)
+	id := must[*layer.Tensor](t)(layer.Input(layer.InputOptions{Name: "id", IDs: true, Shape: layer.Shape{1}, Scope: s}))
+	m := must[*Model](t)(New([]*layer.Tensor{id}, []*layer.Tensor{apply(t, layer.NewAdd(layer.Options{}), apply(t, whole, id), apply(t, half, id), apply(t, packed, id))}))
+	for _, table := range m.Tables()[:2] {
+		t.Cleanup(func() { table.Close() })
+	}
+	check(t, packed.Quantize(t.Context(), must[rowan.Quantization](t)(rowan.ParseQuantization("int8"))))
+	t.Cleanup(func() { packed.Table().Close() })
+	var b strings.Builder
+	check(t, m.Summary(&b))
+	// A row takes 12 bytes, 8 of which 2 are padding, and 4 + 8.
+	const want = "Total params: 45 (160.00 B)\nTrainable params: 30 (100.00 B)\nNon-trainable params: 15 (60.00 B)\n"
+	if !strings.HasSuffix(b.String(), want) {
+		t.Errorf("summary\n%s\nwant it to end with\n%s", b.String(), want)
+	}
+}
+
 func TestSequential(t *testing.T) {
 	dense := func(units int) layer.Layer { return must[*layer.Dense](t)(layer.NewDense(units, layer.DenseOptions{})) }
 	empty := must[*Sequential](t)(NewSequential())

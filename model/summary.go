@@ -31,12 +31,14 @@ func (m *Model) Summary(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	all, trainable := m.countParams()
+	trainable, fixed := m.countParams()
+	all := trainable
+	all.add(fixed)
 	for _, sum := range []struct {
 		what string
-		n    int
-	}{{"Total", all}, {"Trainable", trainable}, {"Non-trainable", all - trainable}} {
-		if _, err := fmt.Fprintf(w, "%s params: %s (%s)\n", sum.what, thousands(sum.n), memorySize(4*sum.n)); err != nil {
+		of   params
+	}{{"Total", all}, {"Trainable", trainable}, {"Non-trainable", fixed}} {
+		if _, err := fmt.Fprintf(w, "%s params: %s (%s)\n", sum.what, thousands(sum.of.n), memorySize(sum.of.bytes)); err != nil {
 			return err
 		}
 	}
@@ -111,14 +113,13 @@ func memorySize(n int) string {
 func layerParams(l layer.Layer, seen map[*rowan.Table]bool) int {
 	n := 0
 	for _, v := range layer.Of(l).Variables() {
-		t := v.Table()
-		switch {
-		case t == nil:
-			n += len(v.Value())
-		case !seen[t]:
+		if t := v.Table(); t != nil {
+			if seen[t] {
+				continue
+			}
 			seen[t] = true
-			n += max(t.Len(), 0) * t.Width()
 		}
+		n += paramsOf(v).n
 	}
 	return n
 }
