@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/metric"
 )
 
@@ -73,7 +74,7 @@ func (b *Base) AddMetricObject(m metric.Metric, t *Tensor) error {
 // it: Keras finds metrics among a layer's attributes, here they are explicit.
 // Without a metric every use of the layer is ErrArgument.
 func (b *Base) TrackMetric(m metric.Metric) {
-	if isNil(m) {
+	if nils.Is(m) {
 		b.misuse = fmt.Errorf("%w: TrackMetric of %s was given nil", ErrArgument, b.Class())
 		return
 	}

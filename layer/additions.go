@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/metric"
 )
 
@@ -70,7 +71,7 @@ func (a *Additions) addMetric(b *Base, name string, t *Tensor) error {
 }
 
 func (a *Additions) addMetricObject(b *Base, m metric.Metric, t *Tensor) error {
-	if isNil(m) {
+	if nils.Is(m) {
 		return fmt.Errorf("%w: the metric is nil", ErrArgument)
 	}
 	if err := t.floats(); err != nil {

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+
+	"github.com/rowan-embeddings/rowan/internal/nils"
 )
 
 // Base is what every layer embeds: its name, its weights, its sublayers and
@@ -102,7 +104,7 @@ func (b *Base) bind(s *Scope) {
 // Bind gives a layer its scope, and so its default name and the seed of its
 // weights, before it is first applied. A layer that has one keeps it.
 func Bind(l Layer, s *Scope) error {
-	if isNil(l) {
+	if nils.Is(l) {
 		return errNilLayer
 	}
 	b := l.core()
@@ -146,7 +148,7 @@ func (b *Base) Built() bool { return b.built }
 // is frozen if the layer is. Without a layer, or with one that the layer is
 // itself a part of, every use of the layer is ErrArgument.
 func (b *Base) AddLayer(l Layer) {
-	if isNil(l) || l.core() == b || slices.ContainsFunc(l.core().Submodules(), func(m Layer) bool { return m.core() == b }) {
+	if nils.Is(l) || l.core() == b || slices.ContainsFunc(l.core().Submodules(), func(m Layer) bool { return m.core() == b }) {
 		b.misuse = fmt.Errorf("%w: AddLayer of %s was given nil, or a layer that it is a part of", ErrArgument, b.Class())
 		return
 	}
@@ -159,7 +161,7 @@ func (b *Base) AddLayer(l Layer) {
 // BuildLayer builds a sublayer: call it in Build with the shapes of what Call
 // will give it.
 func (b *Base) BuildLayer(l Layer, in ...Shape) error {
-	if isNil(l) {
+	if nils.Is(l) {
 		return errNilLayer
 	}
 	c := l.core()
@@ -281,9 +283,3 @@ func guard(f func() error) (err error) {
 }
 
 var errNilLayer = fmt.Errorf("%w: the layer is nil", ErrArgument)
-
-// isNil reports whether v is nil, as an interface or as a pointer in one.
-func isNil(v any) bool {
-	r := reflect.ValueOf(v)
-	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
-}

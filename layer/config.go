@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/exactjson"
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/internal/suggest"
 )
 
@@ -77,7 +78,7 @@ var constructors = map[string]Constructor{
 // ToConfig returns a layer's class name and config. An argument that cannot be
 // written, such as a function, is ErrConfig.
 func ToConfig(l Layer) (class string, c Config, err error) {
-	if isNil(l) {
+	if nils.Is(l) {
 		return "", nil, errNilLayer
 	}
 	x, ok := l.(Configurer)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -89,7 +90,7 @@ func one(in []*Tensor, types ...tensor.KeyType) (*Tensor, error) {
 
 // runIDs computes an IDLayer on data at once.
 func (b *Base) runIDs(ctx context.Context, l IDLayer, a Args, in []Value) (*Output, error) {
-	if len(in) != 1 || isNil(in[0].IDs) {
+	if len(in) != 1 || nils.Is(in[0].IDs) {
 		return nil, fmt.Errorf("%w: layer %q takes one batch of ids", ErrStage, b.Name())
 	}
 	if err := b.buildFor(in[0].IDs); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/metric"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -83,7 +84,7 @@ func (b *Base) Run(ctx context.Context, a Args, in ...Value) (*Output, error) {
 }
 
 func (b *Base) runHost(ctx context.Context, l HostLayer, a Args, in []Value) (*Output, error) {
-	if len(in) != 1 || isNil(in[0].IDs) {
+	if len(in) != 1 || nils.Is(in[0].IDs) {
 		return nil, fmt.Errorf("%w: layer %q looks up one batch of ids", ErrStage, b.Name())
 	}
 	ids := in[0].IDs

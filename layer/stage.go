@@ -6,6 +6,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -173,7 +174,7 @@ func (s *HostStage) Backward(r *dense.Results, into map[*rowan.Table]*rowan.Grad
 // accepts checks data against a symbolic input.
 func (t *Tensor) accepts(v Value) error {
 	switch {
-	case t.ids && isNil(v.IDs):
+	case t.ids && nils.Is(v.IDs):
 		return fmt.Errorf("%w: input %q takes ids, got floats", ErrStage, t.name)
 	case !t.ids && v.Floats == nil:
 		return fmt.Errorf("%w: input %q takes floats, got ids", ErrStage, t.name)

@@ -3,11 +3,11 @@ package model
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 
 	"github.com/rowan-embeddings/rowan/dataset"
 	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -79,7 +79,7 @@ func (m *Model) checkSizes(n int, in []layer.Value) error {
 // examples returns the first dimension of a value.
 func examples(v layer.Value) (int, error) {
 	var shape []int
-	switch ids := !isNil(v.IDs); {
+	switch ids := !nils.Is(v.IDs); {
 	case ids && v.Floats != nil:
 		return 0, fmt.Errorf("both ids and floats")
 	case ids:
@@ -96,12 +96,6 @@ func examples(v layer.Value) (int, error) {
 		return 0, fmt.Errorf("a mask of %d flags beside an array of shape %v: it belongs to floats, a flag an entry", n, shape)
 	}
 	return shape[0], nil
-}
-
-// isNil reports whether v is nil, as an interface or as a pointer in one.
-func isNil(v any) bool {
-	r := reflect.ValueOf(v)
-	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
 }
 
 func names(named map[string]layer.Value) []string { return slices.Sorted(maps.Keys(named)) }

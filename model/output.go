@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/metric"
 )
@@ -122,7 +123,7 @@ func checkMetrics(all []output, p *layer.Plan) error {
 	}
 	for _, o := range all {
 		for _, m := range o.metrics {
-			if isNil(m) {
+			if nils.Is(m) {
 				return fmt.Errorf("%w: a metric is nil", ErrArgument)
 			}
 			if err := add(m, o.prefix+m.Name()); err != nil {

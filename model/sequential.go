@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/layer"
 )
 
@@ -51,7 +52,7 @@ func Start(o layer.InputOptions) (layer.Layer, error) {
 // Add puts a layer on top. The model has to be compiled anew. After an error
 // the stack is as it was.
 func (s *Sequential) Add(l layer.Layer) error {
-	if isNil(l) {
+	if nils.Is(l) {
 		return fmt.Errorf("%w: the layer is nil", ErrArgument)
 	}
 	if in, ok := l.(*layer.InputLayer); ok {
