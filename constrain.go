@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rowan-embeddings/rowan/constraint"
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/optim"
 )
 
@@ -27,6 +28,9 @@ func (o *TableOptions) checkConstraint(optimizer *optim.Optimizer) error {
 	c := o.Constraint
 	if c == nil {
 		return nil
+	}
+	if nils.Is(c) {
+		return fmt.Errorf("is a nil %T: give a value, or leave it out", c)
 	}
 	rows := o.Rows
 	if rows == 0 {

@@ -32,6 +32,9 @@ func (t *Table) Export(ctx context.Context) iter.Seq2[*Rows, error] {
 
 // export yields what e reads.
 func (t *Table) export(ctx context.Context, e exporter) iter.Seq2[*Rows, error] {
+	if err := t.given(); err != nil {
+		return func(yield func(*Rows, error) bool) { yield(nil, err) }
+	}
 	if t.parts != nil {
 		return t.exportParts(ctx, e)
 	}

@@ -96,7 +96,7 @@ func (g *Gradients) Reset() {
 // shape. Lookup and gradient must not change until g has been applied or reset.
 // A gradient that is not finite is ErrNotFinite, and is not added.
 func (g *Gradients) Add(l *Lookup, grad *tensor.Values) error {
-	if g.table == nil {
+	if g == nil || g.table == nil {
 		return errNoTable
 	}
 	if grad == nil {
@@ -253,6 +253,8 @@ func (t *Table) Apply(ctx context.Context, g *Gradients, s Step) error {
 // owns reports gradients that are not of table t.
 func (t *Table) owns(g *Gradients) error {
 	switch {
+	case t == nil:
+		return t.given()
 	case g == nil || g.table == nil:
 		return fmt.Errorf("table %q: %w", t.opt.Name, errNoTable)
 	case g.table != t:
@@ -267,7 +269,7 @@ func (t *Table) owns(g *Gradients) error {
 // table does not hold yet are inserted, but for those of a table over Stores,
 // which are not asked.
 func (g *Gradients) SumSquares(ctx context.Context, s Step) (float64, error) {
-	if g.table == nil {
+	if g == nil || g.table == nil {
 		return 0, errNoTable
 	}
 	if g.table.parts != nil {

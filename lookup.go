@@ -131,8 +131,8 @@ func (t *Table) Lookup(ctx context.Context, ids tensor.IDs, o LookupOptions) (*L
 // LookupInto is Lookup with the memory of an earlier one: a steady stream of
 // batches allocates nothing. After an error l holds nothing.
 func (t *Table) LookupInto(ctx context.Context, l *Lookup, ids tensor.IDs, o LookupOptions) error {
-	if t == nil {
-		return fmt.Errorf("%w: lookup in a nil table: make one with NewTable", ErrOptions)
+	if err := t.given(); err != nil {
+		return err
 	}
 	if l == nil {
 		return fmt.Errorf("%w: table %q: the lookup to fill is nil", ErrStale, t.opt.Name)

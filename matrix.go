@@ -89,7 +89,7 @@ func matrixTable(param *tensor.Values) (*Table, error) {
 // read, ascending, and for each the sum of its gradients. Rows that are not named
 // have none. Ids of rows without ids do not exist, and train nothing.
 func (m *MatrixLookup) Gradient(grad *tensor.Values) (*Rows, error) {
-	if m.table == nil {
+	if m == nil || m.table == nil {
 		return nil, fmt.Errorf("%w: nothing has been looked up; see EmbeddingLookup", ErrStale)
 	}
 	if r := m.lookup.reduction.reducer; r != nil {

@@ -285,6 +285,9 @@ func bringOne[F optim.Float](t *Table, c *core, row []F, now int64) {
 
 // checkRows checks that values has one row for each id, and ids of a static table.
 func (t *Table) checkRows(ids tensor.IDs, values *tensor.Values) error {
+	if err := t.given(); err != nil {
+		return err
+	}
 	if err := t.floats(); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}
@@ -431,6 +434,9 @@ func (t *Table) accumulate(c *core, k *keyBatch, i int, value []float32, existed
 // dynamic table. Keys that it does not hold are ignored. A removed key reads
 // as its first values again.
 func (t *Table) Remove(ctx context.Context, ids tensor.IDs) error {
+	if err := t.checkContext(ctx); err != nil {
+		return err
+	}
 	if t.opt.Rows > 0 {
 		return fmt.Errorf("table %q: %w: its rows cannot be removed", t.opt.Name, ErrStatic)
 	}

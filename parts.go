@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -177,7 +178,7 @@ func (p *parts) open(ctx context.Context, t *Table, width int) ([]RowStore, erro
 			KeyType: t.opt.KeyType, Width: width, Capacity: t.opt.InitialCapacity / len(p.opt.URLs),
 		})
 		if err == nil {
-			if err = fitsTable(s, t.opt.KeyType, width); s != nil {
+			if err = fitsTable(s, t.opt.KeyType, width); !nils.Is(s) {
 				stores = append(stores, s)
 			}
 		}

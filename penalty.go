@@ -87,6 +87,9 @@ func penaltyOn[F optim.Float](r Regularizer, row []F) float64 {
 // reads all rows, caught up. It is safe for concurrent use; an
 // update under way may be in it in part.
 func (t *Table) Penalty(ctx context.Context) (float64, error) {
+	if err := t.checkContext(ctx); err != nil {
+		return 0, err
+	}
 	if t.opt.Regularizer.none() {
 		_, err := t.length()
 		return 0, err

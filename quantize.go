@@ -98,6 +98,9 @@ func (q Quantization) unpack(dst, packed []float32) {
 // hold among them; what packing rounds may carry a row over MaxNorm. Keys can be removed; writing, training, saving and loading are
 // ErrReadOnly: keep the table itself to go on with. Close it as any table.
 func (t *Table) Quantize(ctx context.Context, q Quantization) (*Table, error) {
+	if err := t.checkContext(ctx); err != nil {
+		return nil, err
+	}
 	if q != QuantizeInt8 && q != QuantizeInt4 {
 		return nil, fmt.Errorf("%w: table %q: a quantization is QuantizeInt8 or QuantizeInt4. Received: %d", ErrOptions, t.opt.Name, q)
 	}
@@ -176,8 +179,11 @@ func (t *Table) packAll(ctx context.Context, from *Table) error {
 // Quantization returns how the table's rows are packed, 0 if they are not.
 func (t *Table) Quantization() Quantization { return t.packed }
 
-// writable reports a table whose rows cannot be written.
+// writable reports a table whose rows cannot be written, or that is nil.
 func (t *Table) writable() error {
+	if err := t.given(); err != nil {
+		return err
+	}
 	if t.packed != 0 {
 		return fmt.Errorf("%w: table %q is the quantized copy of a table: change that one, and quantize it again", ErrReadOnly, t.opt.Name)
 	}

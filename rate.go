@@ -11,6 +11,9 @@ import (
 // the schedule has for the steps they missed, so it must know the rates of the
 // past: see [optim.Changed]. It is safe for concurrent use.
 func (t *Table) SetRate(s optim.Schedule) error {
+	if err := t.given(); err != nil {
+		return err
+	}
 	t.lock()
 	defer t.unlock()
 	if t.core == nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -120,6 +121,8 @@ func (r Restrict) Validate() error {
 		return bad("Policy must say which rows go first: see TimestampPolicy and FrequencyPolicy")
 	case r.Policy == nil:
 		return nil
+	case nils.Is(r.Policy):
+		return bad("Policy is a nil %T: give a value, or leave it out", r.Policy)
 	case r.Keep < 0:
 		return bad("Keep must not be negative. Received: Keep=%d", r.Keep)
 	case r.Trigger != 0 && (r.Trigger < r.Keep || r.Keep == 0):

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/rowan-embeddings/rowan/internal/format"
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -24,6 +25,9 @@ import (
 func (t *Table) Save(ctx context.Context, w io.Writer) error {
 	if err := t.writable(); err != nil {
 		return err
+	}
+	if nils.Is(w) {
+		return fmt.Errorf("%w: table %q: the writer to save to is nil", ErrOptions, t.opt.Name)
 	}
 	if t.parts != nil {
 		return t.saveParts(ctx, w)
@@ -112,6 +116,9 @@ func (c *core) fill(b *format.Block, keys *keyBatch, rows []uint32) {
 // into memory, before a row is written, and only an error of a store leaves some
 // of its rows behind.
 func (t *Table) Load(ctx context.Context, r io.Reader) error {
+	if nils.Is(r) {
+		return fmt.Errorf("%w: the reader to load a table from is nil", ErrOptions)
+	}
 	open := func(*Table) (io.ReadCloser, error) { return io.NopCloser(r), nil }
 	return LoadTables(ctx, open, t)
 }

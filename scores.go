@@ -116,6 +116,9 @@ func (t *Table) used(p *portion, now int64) {
 // that the table does not hold are ignored. The table needs a policy, else
 // ErrOptions.
 func (t *Table) Touch(ctx context.Context, ids tensor.IDs) error {
+	if err := t.checkContext(ctx); err != nil {
+		return err
+	}
 	if t.opt.Restrict.Policy == nil {
 		return errNoPolicy(t)
 	}
@@ -131,6 +134,9 @@ func (t *Table) Touch(ctx context.Context, ids tensor.IDs) error {
 // whether the table holds them; of those that it does not the score is 0. The
 // table needs a policy, else ErrOptions.
 func (t *Table) Scores(ctx context.Context, ids tensor.IDs) (scores []int64, exists []bool, err error) {
+	if err := t.checkContext(ctx); err != nil {
+		return nil, nil, err
+	}
 	if t.opt.Restrict.Policy == nil {
 		return nil, nil, errNoPolicy(t)
 	}

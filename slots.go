@@ -69,6 +69,9 @@ type rowPart struct {
 // optimizer has no slot of is ErrOptions, an id out of range of a static table
 // ErrOutOfRange. Reading changes nothing.
 func (t *Table) LookupSlot(ctx context.Context, name string, ids tensor.IDs) (values *tensor.Values, exists []bool, err error) {
+	if err := t.checkContext(ctx); err != nil {
+		return nil, nil, err
+	}
 	if values, exists, err = t.lookupSlot(ctx, name, ids); err != nil {
 		return nil, nil, fmt.Errorf("table %q: slot %q: %w", t.opt.Name, name, err)
 	}

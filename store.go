@@ -27,11 +27,19 @@ func OpenStore(dir string) (*Store, error) {
 	return &Store{c}, nil
 }
 
+// opened reports a store that OpenStore has not made.
+func (s *Store) opened() error {
+	if s == nil || s.checkpoints == nil {
+		return fmt.Errorf("%w: the store is none: open one with OpenStore", ErrOptions)
+	}
+	return nil
+}
+
 // Save writes a checkpoint of tables, named by their names, and keeps meta,
 // anything that encoding/json takes, beside them. When it returns nil the
 // checkpoint is on stable storage.
 func (s *Store) Save(ctx context.Context, step int64, meta any, tables ...*Table) error {
-	if err := errors.Join(ended(ctx), checkTables(tables)); err != nil {
+	if err := errors.Join(s.opened(), ended(ctx), checkTables(tables)); err != nil {
 		return fmt.Errorf("checkpoint of step %d was not saved: %w", step, err)
 	}
 	raw, err := json.Marshal(meta)
@@ -68,6 +76,9 @@ func saveTable(ctx context.Context, w *checkpoint.Writer, t *Table) error {
 // and decodes its metadata into meta unless that is nil. It returns the step
 // that was saved. After an error every table is as it was.
 func (s *Store) Load(ctx context.Context, meta any, tables ...*Table) (step int64, err error) {
+	if err := s.opened(); err != nil {
+		return 0, err
+	}
 	c, err := s.checkpoints.Latest()
 	if err != nil {
 		return 0, err

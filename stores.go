@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -133,7 +134,7 @@ func (s *Stores) check(o *TableOptions) error {
 		return bad("InitialCapacity is for stores that Open opens, Parts are open already")
 	}
 	for i, store := range s.Parts {
-		if store == nil {
+		if nils.Is(store) {
 			return bad("part %d of 0 to %d is nil", i, len(s.Parts)-1)
 		}
 		if first := slices.IndexFunc(s.Parts[:i], func(x RowStore) bool { return same(x, store) }); first >= 0 {
@@ -159,7 +160,7 @@ func (s *Stores) checkRow(l *layout) error {
 
 // fits reports a store that cannot hold rows of a table.
 func fitsTable(s RowStore, key tensor.KeyType, width int) error {
-	if s == nil {
+	if nils.Is(s) {
 		return fmt.Errorf("%w: Open returned no store and no error", ErrOptions)
 	}
 	if s.KeyType() != key {

@@ -454,6 +454,9 @@ func (t *Table) swap(c *core) {
 // It waits for calls that are under way; later ones return ErrClosed. Closing
 // again is harmless.
 func (t *Table) Close() error {
+	if err := t.given(); err != nil {
+		return err
+	}
 	if t.parts != nil {
 		return t.closeParts()
 	}
@@ -578,8 +581,19 @@ func (t *Table) rowFor(c *core, k *keyBatch, i int, step int64) (uint32, error) 
 	return r, nil
 }
 
-// checkContext does ended, and names the table.
+// given reports a table that is nil.
+func (t *Table) given() error {
+	if t == nil {
+		return fmt.Errorf("%w: the table is nil: make one with NewTable", ErrOptions)
+	}
+	return nil
+}
+
+// checkContext does ended, and names the table, which must be one.
 func (t *Table) checkContext(ctx context.Context) error {
+	if err := t.given(); err != nil {
+		return err
+	}
 	if err := ended(ctx); err != nil {
 		return fmt.Errorf("table %q: %w", t.opt.Name, err)
 	}

@@ -47,7 +47,7 @@ type WarmStart struct {
 // table that the checkpoint lacks is an error. After an error every table is as
 // it was.
 func (s *Store) WarmStart(ctx context.Context, w WarmStart, tables ...*Table) error {
-	if err := errors.Join(ended(ctx), checkTables(tables)); err != nil {
+	if err := errors.Join(s.opened(), ended(ctx), checkTables(tables)); err != nil {
 		return fmt.Errorf("warm start: %w", err)
 	}
 	c, err := s.checkpoints.Latest()

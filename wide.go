@@ -9,7 +9,7 @@ import "fmt"
 // AddFloat64 is [Gradients.Add] for a table of Float64, with nothing rounded to
 // float32: grad has the shape of the looked up values.
 func (g *Gradients) AddFloat64(l *LookupOf[float64], grad Array[float64]) error {
-	if g.table == nil {
+	if g == nil || g.table == nil {
 		return errNoTable
 	}
 	var lookup *Lookup

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rowan-embeddings/rowan/internal/exactjson"
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/internal/suggest"
 )
 
@@ -155,6 +156,9 @@ func FromConfig(c Config) (Initializer, error) {
 }
 
 func validate(i Initializer) error {
+	if nils.Is(i) {
+		return configError("a nil %T fills nothing: give a value, or leave it out", i)
+	}
 	if v, ok := i.(interface{ Validate() error }); ok {
 		return v.Validate()
 	}

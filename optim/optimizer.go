@@ -3,6 +3,8 @@ package optim
 import (
 	"math"
 	"slices"
+
+	"github.com/rowan-embeddings/rowan/internal/nils"
 )
 
 // Optimizer is what a table or a model is trained with: a rule, its schedule and its clipping.
@@ -140,6 +142,11 @@ func (o *Optimizer) WithDefaults() *Optimizer {
 // filled in, has a hyper-parameter out of range.
 func (o *Optimizer) Validate() error {
 	full := o.WithDefaults()
+	for _, part := range []any{full.Updater, full.Rate} {
+		if part != nil && nils.Is(part) {
+			return configError("a nil %T computes nothing: give a value, or leave it out", part)
+		}
+	}
 	if full.Rate == nil {
 		return configError("a learning rate is needed: rule %s has no default", full.Updater.Name())
 	}
