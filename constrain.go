@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/rowan-embeddings/rowan/constraint"
-	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/optim"
 )
 
@@ -29,14 +28,11 @@ func (o *TableOptions) checkConstraint(optimizer *optim.Optimizer) error {
 	if c == nil {
 		return nil
 	}
-	if nils.Is(c) {
-		return fmt.Errorf("is a nil %T: give a value, or leave it out", c)
-	}
 	rows := o.Rows
 	if rows == 0 {
 		rows = -1
 	}
-	if err := c.Check([]int{rows, o.Width}); err != nil || constraint.ByRow(c) {
+	if err := constraint.Check(c, []int{rows, o.Width}); err != nil || constraint.ByRow(c) {
 		return err
 	}
 	switch {

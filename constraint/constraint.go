@@ -18,6 +18,8 @@ package constraint
 import (
 	"errors"
 	"fmt"
+
+	"github.com/rowan-embeddings/rowan/internal/nils"
 )
 
 // ErrConfig is wrapped by the errors of this package: an unknown name, a
@@ -43,6 +45,18 @@ type Constraint64 interface {
 	Constraint
 	// Apply64 is Apply, of float64.
 	Apply64(w ArrayOf[float64])
+}
+
+// Check is c.Check(shape), and refuses a nil pointer as well. A nil Constraint
+// bounds nothing, and fits.
+func Check(c Constraint, shape []int) error {
+	if c == nil {
+		return nil
+	}
+	if nils.Is(c) {
+		return fmt.Errorf("%w: a nil %T bounds nothing: give a value, or leave it out", ErrConfig, c)
+	}
+	return c.Check(shape)
 }
 
 // RowWise is a constraint that can tell whether it looks at one row of a matrix

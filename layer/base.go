@@ -30,7 +30,7 @@ type Base struct {
 	building []Shape // the shapes that Build was given
 	vars     []*Variable
 	layers   []Layer
-	misuse   error // of AddLayer, which returns none; the first
+	misuse   error // of Init and AddLayer, which return none
 	nodes    []*Node
 	added    Additions
 
@@ -40,10 +40,16 @@ type Base struct {
 	eager map[string]*eagerProgram // by eagerKey
 }
 
-// Init makes b the core of self. Every constructor calls it first.
+// Init makes b the core of self. Every constructor calls it first. Where self is
+// nil every use of the layer is ErrNotInitialized.
 func (b *Base) Init(self Layer, o Options) {
 	o.InputShape = slices.Clone(o.InputShape)
-	b.self, b.options, b.name, b.frozen = self, o, o.Name, o.Frozen
+	if b.options, b.name, b.frozen = o, o.Name, o.Frozen; !nils.Is(self) {
+		b.self = self
+	}
+	if a := o.Activity; a != nil && nils.Is(a) {
+		b.misuse = fmt.Errorf("activity regularizer of %s: %w", b.Class(), checkRegularizer(a, nil))
+	}
 }
 
 // ImpliedInput is the input that a Sequential model gives the layer when it is
@@ -115,8 +121,14 @@ func Bind(l Layer, s *Scope) error {
 	return nil
 }
 
-// Of returns the base of a layer: its name, weights and calls.
-func Of(l Layer) *Base { return l.core() }
+// Of returns the base of a layer: its name, weights and calls. Of a layer that is
+// nil it is one whose uses are ErrNotInitialized.
+func Of(l Layer) *Base {
+	if nils.Is(l) {
+		return new(Base)
+	}
+	return l.core()
+}
 
 // Trainable reports whether the layer's weights are trained.
 func (b *Base) Trainable() bool { return !b.frozen }

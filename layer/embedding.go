@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
@@ -77,10 +78,8 @@ func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, erro
 			return nil, fmt.Errorf("%w: Embedding: `input_length` must hold positive integers, or -1 where not known. Received: input_length=%v", ErrArgument, o.InputLength)
 		}
 	}
-	if o.Constraint != nil {
-		if err := o.Constraint.Check([]int{inputDim, outputDim}); err != nil {
-			return nil, fmt.Errorf("%w: Embedding: embeddings_constraint: %w", ErrArgument, err)
-		}
+	if err := constraint.Check(o.Constraint, []int{inputDim, outputDim}); err != nil {
+		return nil, fmt.Errorf("%w: Embedding: embeddings_constraint: %w", ErrArgument, err)
 	}
 	if _, _, err := tableRegularizer(o.Regularizer, inputDim, outputDim); err != nil {
 		return nil, fmt.Errorf("Embedding: embeddings_regularizer: %w", err)

@@ -83,6 +83,9 @@ func (r *Rows) Splits() []int64 {
 
 // look does the lookup that host layers share. mask is appended to by the caller.
 func (r *Rows) look(ctx context.Context, t *rowan.Table, ids tensor.IDs, o rowan.LookupOptions) error {
+	if t == nil {
+		return fmt.Errorf("%w: apply or run the layer first", ErrNotBuilt)
+	}
 	r.ids, r.shaped, r.mask, r.ragged, r.adapted.lora = ids, nil, r.mask[:0], false, nil
 	if err := t.LookupInto(ctx, &r.lookup, ids, o); err != nil {
 		return err

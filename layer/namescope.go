@@ -31,9 +31,12 @@ func (b *Base) ScopeName() (string, error) {
 // name. Python has it as a decorator.
 func WithNameScope[In, Out any](l Layer, method func(s *Scope, in In) (Out, error)) func(In) (Out, error) {
 	return func(in In) (out Out, err error) {
-		b := l.core()
+		b := Of(l)
 		if err := b.check(); err != nil {
 			return out, err
+		}
+		if method == nil {
+			return out, fmt.Errorf("%s: %w: the method to wrap is nil", b.Name(), ErrArgument)
 		}
 		if out, err = method(b.NameScope(), in); err != nil {
 			return out, fmt.Errorf("%s: %w", b.Name(), err)

@@ -25,9 +25,6 @@ func SymbolicRows(s Shape, masked bool) *Tensor {
 // the layer was called on, but must stay as they are until gradients have been
 // applied: tensor.NewRagged makes other bags of them.
 func (r *Rows) Look(ctx context.Context, t *rowan.Table, ids tensor.IDs, o rowan.LookupOptions) error {
-	if t == nil {
-		return fmt.Errorf("%w: apply or run the layer first", ErrNotBuilt)
-	}
 	if o.Feature == "" {
 		o.Feature = r.feature
 	}

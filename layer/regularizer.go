@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/internal/nils"
 )
 
 // Regularizer is a penalty on a weight, or on the outputs of a layer, that is
@@ -170,6 +171,9 @@ func isNone(r Regularizer) bool { return r == nil || r == Regularizer(L1L2{}) }
 
 // checkRegularizer reports what keeps a regularizer from a weight of shape s.
 func checkRegularizer(r Regularizer, s Shape) error {
+	if r != nil && nils.Is(r) {
+		return fmt.Errorf("%w: a nil %T penalizes nothing: give a value, or leave it out", ErrArgument, r)
+	}
 	if c, ok := r.(interface{ check(Shape) error }); ok {
 		return c.check(s)
 	}
@@ -190,6 +194,9 @@ func tableRegularizer(r Regularizer, rows, width int) (own rowan.Regularizer, wh
 		return rowan.Regularizer{L1: v.L1, L2: v.L2}, false, v.check(nil)
 	case RowRegularizer:
 		return rowan.Regularizer{Row: rowan.RowPenalty(v)}, false, nil
+	}
+	if nils.Is(r) {
+		return own, false, checkRegularizer(r, nil)
 	}
 	if rows == 0 {
 		return own, false, fmt.Errorf("%w: %s needs the whole matrix, which a dynamic table has not: use L1L2 or a RowRegularizer", ErrArgument, r.Class())

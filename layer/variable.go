@@ -104,10 +104,8 @@ func (b *Base) AddWeight(name string, s Shape, o WeightOptions) (*Variable, erro
 	if err := checkRegularizer(o.Regularizer, s); err != nil {
 		return nil, fmt.Errorf("weight %q of layer %q: %w", name, b.Name(), err)
 	}
-	if o.Constraint != nil {
-		if err := o.Constraint.Check(s); err != nil {
-			return nil, fmt.Errorf("%w: weight %q of layer %q: %w", ErrArgument, name, b.Name(), err)
-		}
+	if err := constraint.Check(o.Constraint, s); err != nil {
+		return nil, fmt.Errorf("%w: weight %q of layer %q: %w", ErrArgument, name, b.Name(), err)
 	}
 	b.bind(process) // outside of Build it may have no name yet
 	v := &Variable{layer: b, name: name, shape: slices.Clone(s), value: make([]float32, s.size()),
