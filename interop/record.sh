@@ -1,5 +1,5 @@
 #!/bin/sh
-# Records all golden files anew: about five minutes, after setup.sh.
+# Records all golden files anew: about nine minutes, after setup.sh.
 set -eu
 
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -26,3 +26,4 @@ KERAS_BACKEND=torch "$home/torch/bin/python" "$here/record_models.py" "$here/../
 "$home/keras/bin/python" "$here/record_constraints.py" "$here/../constraint/testdata"
 "$home/keras/bin/python" "$here/record_embeddings.py" "$here/../model/testdata"
 "$home/tfra/bin/python" "$here/record_tfra.py" "$here/.."
+"$home/tfra/bin/python" "$here/record_tfra_dtypes.py" "$here/.."
