@@ -18,6 +18,9 @@ import (
 // because a training that is taken up again has to go on from the weights
 // themselves to end with the bytes of one that was not stopped.
 func (m *Model) UseAverages(ctx context.Context) error {
+	if err := m.built(); err != nil {
+		return err
+	}
 	m.training.Lock()
 	defer m.training.Unlock()
 	c, err := m.ready()

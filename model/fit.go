@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rowan-embeddings/rowan/dataset"
+	"github.com/rowan-embeddings/rowan/internal/nils"
 )
 
 // FitOptions say how long to train, and what happens meanwhile.
@@ -67,7 +68,7 @@ func (m *Model) start(s Source, o FitOptions) (*fit, error) {
 	if o.Epochs == 0 {
 		o.Epochs = o.InitialEpoch + 1
 	}
-	if s == nil || o.InitialEpoch < 0 || o.Epochs < o.InitialEpoch || slices.Contains(o.Callbacks, nil) {
+	if s == nil || o.InitialEpoch < 0 || o.Epochs < o.InitialEpoch || slices.ContainsFunc(o.Callbacks, func(c Callback) bool { return nils.Is(c) }) {
 		return nil, fmt.Errorf("%w: Fit needs a source, 0 ≤ InitialEpoch ≤ Epochs and no nil callbacks, got InitialEpoch %d, Epochs %d", ErrArgument, o.InitialEpoch, o.Epochs)
 	}
 	if err := m.built(); err != nil {

@@ -51,6 +51,12 @@ func TestMisuse(t *testing.T) {
 			return err
 		}
 	}
+	fitWith := func(c Callback) func() error {
+		return func() error {
+			_, err := mse(t, small(t)).Fit(ctx, good(), FitOptions{Callbacks: []Callback{c}})
+			return err
+		}
+	}
 	evaluate := func(change func(a *Arrays)) func() error {
 		return func() error {
 			m, a := mse(t, small(t)), good()
@@ -93,6 +99,9 @@ func TestMisuse(t *testing.T) {
 		"predict of a nil array":      func() error { _, err := small(t).Predict(ctx, (*Arrays)(nil)); return err },
 		"fit of a nil array":          func() error { _, err := mse(t, small(t)).Fit(ctx, (*Arrays)(nil), FitOptions{}); return err },
 		"a batch of nothing":          func() error { _, err := small(t).PredictOnBatch(ctx, &Batch{}); return err },
+		"a typed nil callback":        fitWith((*EarlyStopping)(nil)),
+		"summary for nobody":          func() error { return small(t).Summary(nil) },
+		"averages of no model":        func() error { return (*Model)(nil).UseAverages(ctx) },
 		"no batch":                    func() error { _, err := small(t).PredictOnBatch(ctx, nil); return err },
 		"a dataset of nothing": func() error {
 			_, err := mse(t, small(t)).Fit(ctx, FromDataset(nil), FitOptions{})

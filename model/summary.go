@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/layer"
 )
 
@@ -20,6 +21,9 @@ import (
 func (m *Model) Summary(w io.Writer) error {
 	if err := m.built(); err != nil {
 		return err
+	}
+	if nils.Is(w) {
+		return fmt.Errorf("%w: the writer of a summary is nil", ErrArgument)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "Model: %q\n", m.class)
