@@ -31,13 +31,14 @@ func ExampleEmbedding() {
 	// Output: embedding (None, 10, 64) 64000 <nil>
 }
 
-// Ids of any value and any shape: (3, 2) gives (3, 2, 8).
+// TFRA's example, an embedding of size 8: ids of any value and any shape, here
+// (3, 2), give (3, 2, 8).
 func ExampleDynamicEmbedding() {
 	embedding, err := layer.NewDynamicEmbedding(8, layer.DynamicOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	ids, err := tensor.NewDense([]int64{1, -7, 1 << 60, 4, 5, 6}, 3, 2)
+	ids, err := tensor.NewDense([]int64{15, 2, 4, 92, 22, 4}, 3, 2)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -7,15 +7,19 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 
+	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/model"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
-// Ids of shape (2, 1) give one row each: Keras' [[4], [20]].
+// Ids become their rows: [[4], [20]] becomes [[0.25, 0.1], [0.6, -0.2]].
 func ExampleEmbedding_Lookup() {
-	embedding, err := layer.NewEmbedding(21, 2, layer.EmbeddingOptions{Initializer: initializer.Constant{Value: 0.25}})
+	rows := make([]float32, 21*2)
+	copy(rows[4*2:], []float32{0.25, 0.1})
+	copy(rows[20*2:], []float32{0.6, -0.2})
+	embedding, err := layer.NewEmbedding(21, 2, layer.EmbeddingOptions{Options: layer.Options{Weights: [][]float32{rows}}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -28,7 +32,7 @@ func ExampleEmbedding_Lookup() {
 		log.Fatal(err)
 	}
 	fmt.Println(out.Values[0].Floats.Shape(), out.Values[0].Floats.Data())
-	// Output: [2 1 2] [0.25 0.25 0.25 0.25]
+	// Output: [2 1 2] [0.25 0.1 0.6 -0.2]
 }
 
 // The weights of one layer are put into another.
@@ -139,4 +143,57 @@ func ExampleLossFunc() {
 		fmt.Println(l.Value())
 	}
 	// Output: 1 <nil>
+}
+
+// conv2d takes images, which are of rank 4.
+type conv2d struct{ layer.Base }
+
+func (l *conv2d) Build(...layer.Shape) error { return nil }
+
+func (l *conv2d) Call(_ *layer.Call, in ...*graph.Node) []*graph.Node { return in }
+
+// A layer of one's own says what it takes, and other inputs are an error.
+func ExampleInputSpec() {
+	l := new(conv2d)
+	l.Init(l, layer.Options{Name: "conv2d"})
+	l.SetInputSpec(layer.InputSpec{Rank: 4})
+
+	_, err := l.Run(context.Background(), layer.Args{}, layer.Value{Floats: tensor.ZeroValues(2)})
+	fmt.Println(err)
+	// Output:
+	// layer: incompatible input shape: input 0 of layer "conv2d" is incompatible with the layer: expected ndim=4, found ndim=1. Full shape received: (2,)
+}
+
+// With a combiner the last dimension of ids is reduced: of dense ids of any rank
+// from 2, of ragged and of sparse ones.
+func ExampleNewEmbedding_combiner() {
+	dense, err := tensor.NewDense(make([]int64, 2*3*4), 2, 3, 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ragged := tensor.RaggedOf([]int64{1, 2}, nil, []int64{3})
+	sparse, err := tensor.NewSparse([]int64{0, 0, 0, 3, 2, 1}, []int64{1, 2, 3}, 3, 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, combiner := range []rowan.Combiner{rowan.Sum, rowan.Mean} {
+		for _, ids := range []tensor.IDs{dense, ragged, sparse} {
+			embedding, err := layer.NewEmbedding(10, 8, layer.EmbeddingOptions{Combiner: combiner})
+			if err != nil {
+				log.Fatal(err)
+			}
+			out, err := embedding.Run(context.Background(), layer.Args{}, layer.Value{IDs: ids})
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(combiner, ids.Shape(), "→", out.Values[0].Floats.Shape())
+		}
+	}
+	// Output:
+	// sum [2 3 4] → [2 3 8]
+	// sum [3 -1] → [3 8]
+	// sum [3 4] → [3 8]
+	// mean [2 3 4] → [2 3 8]
+	// mean [3 -1] → [3 8]
+	// mean [3 4] → [3 8]
 }
