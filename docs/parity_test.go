@@ -66,6 +66,8 @@ func TestParityCaught(t *testing.T) {
 		{"open with proof", head + "| A-001 | x | y | `N` | open | layer.TestLookup |\n", "is open and has a proof"},
 		{"proof gone", head + "| A-001 | x | y | `N` | done | layer.TestGone |\n", "layer.TestGone, which no test of this module defines"},
 		{"proof half gone", head + "| A-001 | x | y | `N` | done | layer.TestLookup, rowan.TestLookup |\n", "rowan.TestLookup, which no test"},
+		{"example", head + "| A-001 | Example: x | the same | `N` | done | layer.TestLookup, rowan.ExampleTable |\n", ""},
+		{"example without one", head + "| A-001 | Example: x | the same | `N` | done | layer.TestLookup |\n", "no Example proves it"},
 		{"no rows", "nothing\n", "has no rows"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -127,6 +129,9 @@ func checkState(r parity.Row, where string, proofs map[string]bool) []string {
 		return []string{where + " is done without a proof"}
 	}
 	var faults []string
+	if strings.HasPrefix(r.Thing, "Example") && !slices.ContainsFunc(r.Proofs(), isExample) {
+		faults = append(faults, where+" is an example of its page, and no Example proves it")
+	}
 	for _, p := range r.Proofs() {
 		if !proofs[p.Test()] {
 			faults = append(faults, fmt.Sprintf("%s is proved by %s, which no test of this module defines", where, p.Test()))
@@ -134,6 +139,8 @@ func checkState(r parity.Row, where string, proofs map[string]bool) []string {
 	}
 	return faults
 }
+
+func isExample(p parity.Proof) bool { return strings.Contains(p.Test(), ".Example") }
 
 // testFunctions returns all test functions below fsys, each with the folder of
 // its package before it; the root's is "rowan".
