@@ -110,7 +110,8 @@ func concatenateFromConfig(c Config) (Layer, error) {
 
 // Dot computes products of two inputs, example by example, summed over one
 // dimension of each: (batch, n) and (batch, n) give (batch, 1); (batch, i, n)
-// and (batch, j, n) over axes 2, 2 give (batch, i, j).
+// and (batch, j, n) over axes 2, 2 give (batch, i, j). Masks end here, as in
+// Keras: products of what does not count are there, and sums over it count it.
 type Dot struct {
 	Base
 	axes      [2]int
@@ -127,6 +128,7 @@ func NewDot(axes [2]int, normalize bool, o Options) (*Dot, error) {
 	l := &Dot{axes: axes, normalize: normalize}
 	l.Init(l, o)
 	l.computeWide()
+	l.SupportMasking()
 	l.SetInputSpec(InputSpec{}, InputSpec{}) // two inputs; Build says of which shapes
 	return l, nil
 }
@@ -165,6 +167,11 @@ func (l *Dot) Call(_ *Call, in ...*graph.Node) []*graph.Node {
 	}
 	z := graph.DotGeneral(x, []int{a}, []int{0}, y, []int{b}, []int{0})
 	return []*graph.Node{z}
+}
+
+// ComputeMask implements [Masker]: there is none.
+func (l *Dot) ComputeMask(*Call, []*graph.Node, []*graph.Node) []*graph.Node {
+	return []*graph.Node{nil}
 }
 
 // normalized scales to norm 1 along an axis; like Keras, a vector of almost
