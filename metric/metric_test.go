@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -237,6 +238,13 @@ func TestNew(t *testing.T) {
 	want = `"categorical_accuracy" measures examples of several numbers, such as classes; those here have 1`
 	if !errors.Is(err, ErrName) || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
+	}
+	// Keras takes the names of classes too, and reports them as they were written.
+	for class, want := range map[string]Metric{"AUC": &AUC{}, "MeanSquaredError": &MSE{}, "RootMeanSquaredError": &RMSE{}, "BinaryAccuracy": &BinaryAccuracy{}, "R2Score": &R2Score{Width: 1}, "LogCoshError": &LogCosh{}} {
+		m, err := New(class)
+		if err != nil || m.Name() != class || !reflect.DeepEqual(inner(m), want) {
+			t.Errorf("New(%q) = %#v, %v, want a %T of that name", class, m, err, want)
+		}
 	}
 	for name := range aliases {
 		if m, err := NewOf(name, 3); err != nil || m.Name() != name {

@@ -47,7 +47,7 @@ var kinds = []kind{
 
 // aliases are the names that Keras has for metrics: its functions and classes,
 // these in snake case, and its short ones. A metric that is asked for by one
-// of them goes by it.
+// of them, or by the class as it is written, goes by it.
 var aliases = map[string]string{
 	"mean_squared_error": "mse", "root_mean_squared_error": "rmse", "mean_absolute_error": "mae",
 	"mean_absolute_percentage_error": "mape", "mean_squared_logarithmic_error": "msle",
@@ -64,7 +64,8 @@ var aliases = map[string]string{
 func New(name string) (Metric, error) { return NewOf(name, 1) }
 
 // NewOf is [New] for examples of width numbers each: classes, candidates of a
-// list, or outputs. Beside the names of [Names], Keras' names are known.
+// list, or outputs. Beside the names of [Names], Keras' names are known, of
+// functions and of classes.
 func NewOf(name string, width int) (Metric, error) {
 	k, err := kindOf(name)
 	if err != nil {
@@ -81,8 +82,8 @@ func NewOf(name string, width int) (Metric, error) {
 }
 
 func kindOf(name string) (kind, error) {
-	short := name
-	if a, ok := aliases[name]; ok {
+	short := snake(name)
+	if a, ok := aliases[short]; ok {
 		short = a
 	}
 	for _, k := range kinds {
