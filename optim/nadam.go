@@ -72,24 +72,15 @@ func warmed[F Float](n Nadam, t int64) F {
 
 // warmedProduct is Π(t), Beta1^t times a factor that depends on t alone.
 func warmedProduct[F Float](n Nadam, t int64) F {
-	last := int64(lastWarmUp)
-	if F(0x1p-1022) != 0 { // no float32 is so small: F is float64
-		last = lastWarmUp64
-	}
-	return F(portable.Pow(float64(F(n.Beta1)), float64(t)) * warmUps()[min(t, last)])
+	warm := warmUps()
+	return F(portable.Pow(float64(F(n.Beta1)), float64(t)) * warm[min(t, int64(len(warm)-1))])
 }
 
-// From these steps on Π(t) counts as Beta1^t times a constant: 0.96^t/2 is below
-// 2^-32, so that no float32 shows that the factor changes; and below 2^-54, so
-// that 1 - 0.96^t/2 is 1.
-const (
-	lastWarmUp   = 559
-	lastWarmUp64 = 909
-)
-
-// warmUps returns the products of 1 - 0.96^i/2 for i from 1 to t.
-var warmUps = sync.OnceValue(func() *[lastWarmUp64 + 1]float64 {
-	var products [lastWarmUp64 + 1]float64
+// warmUps returns the products of 1 - 0.96^i/2 for i from 1 to t: from the last
+// on, where 0.96^t/2 is below 2^-32, no float32 shows that they change. They are
+// below 2^-20 there, so that in float64 1-Π(t) is off by less than 2^-49.
+var warmUps = sync.OnceValue(func() *[560]float64 {
+	var products [560]float64
 	products[0] = 1
 	for t := 1; t < len(products); t++ {
 		products[t] = products[t-1] * (1 - float64(0.5*portable.Pow(0.96, float64(t))))
