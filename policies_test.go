@@ -42,7 +42,7 @@ func TestRegisterPolicy(t *testing.T) {
 	is(t, "a name of ours", rowan.RegisterPolicy(oldest{"frequency"}), rowan.ErrOptions)
 	is(t, "no name", rowan.RegisterPolicy(oldest{}), rowan.ErrOptions)
 	is(t, "no policy", rowan.RegisterPolicy(nil), rowan.ErrOptions)
-	_, err = rowan.ParsePolicy("frequence")
+	_, err = rowan.ParsePolicy("frequent")
 	if err == nil || !strings.Contains(err.Error(), `did you mean "frequency"`) {
 		t.Error(err)
 	}

@@ -45,7 +45,7 @@ func (c *core) slotAt(name string) (at rowPart, err error) {
 	var known []string
 	at.from = c.layout.width
 	for _, s := range c.layout.slots {
-		at.width, at.fill, at.weights = slotWidth(s, c.layout.width), s.Init, s.Weights
+		at.width, at.fill, at.weights = slotWidth(s, c.layout.width), float32(s.Init), s.Weights
 		if s.Name == slot {
 			return at, nil
 		}

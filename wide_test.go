@@ -263,10 +263,31 @@ func (x *oracle64) insert(table *rowan.TableOf[float64], k int64, weights []floa
 		if s.Weights {
 			row = append(row, weights...)
 		} else {
-			row = append(row, slices.Repeat([]float64{float64(s.Init)}, s.Width)...)
+			row = append(row, slices.Repeat([]float64{s.Init}, s.Width)...)
 		}
 	}
 	x.rows[k], x.last[k] = row, step
+}
+
+// TestFloat64FTRLLeavesUntouchedRows: a gradient of zero leaves the first values of
+// a new row, whose accumulator starts at 0.1 and not at float32(0.1).
+func TestFloat64FTRLLeavesUntouchedRows(t *testing.T) {
+	table := newTableOf[float64](t, rowan.TableOptions{Name: "film", Width: 2, Initializer: initializer.RandomUniform{Min: 1, Max: 2},
+		Optimizer: &optim.Optimizer{Updater: optim.NewFTRL(), Rate: optim.Constant(0.1)}})
+	l, err := table.Lookup(ctx, dense(t, []int64{7}), rowan.LookupOptions{Training: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, want := table.NewGradients(), slices.Clone(l.Values().Data)
+	if err := g.AddFloat64(l, rowan.Array[float64]{Data: []float64{0, 0}, Shape: l.Values().Shape}); err != nil {
+		t.Fatal(err)
+	}
+	if err := table.Apply(ctx, g, rowan.Step{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := cells(t, table, 7); !slices.Equal(got, want) {
+		t.Errorf("the row became %v, it was %v", got, want)
+	}
 }
 
 // TestFloat64Refusals: what is of float32 alone is an error.

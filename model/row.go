@@ -57,7 +57,7 @@ func newDenseRow(v *layer.Variable, o *optim.Optimizer, c CompileOptions) *dense
 			continue
 		}
 		for range d.width(s) {
-			d.row = append(d.row, s.Init)
+			d.row = append(d.row, float32(s.Init))
 		}
 	}
 	return d

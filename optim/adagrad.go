@@ -27,7 +27,7 @@ func (Adagrad) Name() string { return "Adagrad" }
 
 // Slots returns "accumulator".
 func (a Adagrad) Slots() []Slot {
-	return []Slot{startingAt("accumulator", a.InitialAccumulator)}
+	return []Slot{{Name: "accumulator", Init: a.InitialAccumulator}}
 }
 
 // numbers is what Slots comes to.
@@ -79,7 +79,7 @@ func (RowWiseAdagrad) Name() string { return "RowWiseAdagrad" }
 
 // Slots returns "accumulator", of width 1.
 func (a RowWiseAdagrad) Slots() []Slot {
-	acc := startingAt("accumulator", a.InitialAccumulator)
+	acc := Slot{Name: "accumulator", Init: a.InitialAccumulator}
 	acc.Width = 1
 	return []Slot{acc}
 }

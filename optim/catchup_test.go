@@ -44,7 +44,7 @@ func randomRow(u optim.Updater, width int, spread, size float64, r *rand.Rand) [
 			if r.IntN(10) == 0 {
 				x = 0
 			}
-			row = append(row, float32(x)+s.Init)
+			row = append(row, float32(x)+float32(s.Init))
 		}
 	}
 	return row

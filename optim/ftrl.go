@@ -46,7 +46,7 @@ func (FTRL) Name() string { return "Ftrl" }
 
 // Slots returns "accumulator" (acc) and "linear" (z), as Keras calls them.
 func (f FTRL) Slots() []Slot {
-	return []Slot{startingAt("accumulator", f.InitialAccumulator), {Name: "linear"}}
+	return []Slot{{Name: "accumulator", Init: f.InitialAccumulator}, {Name: "linear"}}
 }
 
 // numbers is what Slots comes to.

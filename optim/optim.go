@@ -44,18 +44,12 @@ type Slot struct {
 	Name string
 	// Width is how many numbers a row carries; 0 means as many as the row has weights.
 	Width int
-	// Init is the value that each number of a new row's slot starts at.
-	Init float32
-	// Init64 is that of a row of float64, which has more digits: an Adagrad of
-	// Keras starts at 0.1 and not at float32(0.1). An [Updater64] sets both.
-	Init64 float64
+	// Init is the value that each number of a new row's slot starts at, rounded to
+	// the type of the row: 0.1 of an Adagrad is float32(0.1), or in a row of
+	// float64 as it stands.
+	Init float64
 	// Weights makes the slot of a new row start as a copy of its weights instead.
 	Weights bool
-}
-
-// startingAt returns a slot whose numbers start at init.
-func startingAt(name string, init float64) Slot {
-	return Slot{Name: name, Init: float32(init), Init64: init}
 }
 
 func (s Slot) width(weights int) int {

@@ -129,7 +129,7 @@ func (ProximalAdagrad) Name() string { return "ProximalAdagrad" }
 
 // Slots returns "accumulator".
 func (p ProximalAdagrad) Slots() []Slot {
-	return []Slot{startingAt("accumulator", p.InitialAccumulator)}
+	return []Slot{{Name: "accumulator", Init: p.InitialAccumulator}}
 }
 
 // numbers is what Slots comes to.

@@ -11,7 +11,7 @@ import (
 func of64(o *optim.Optimizer, width int) trainer[float64] {
 	return trainer[float64]{
 		Optimizer: o, width: width,
-		init:   func(s optim.Slot) float64 { return s.Init64 },
+		init:   func(s optim.Slot) float64 { return s.Init },
 		clip:   func(grads []float64) { o.Clip.Rows64(grads, width) },
 		update: o.Update64, catchUp: o.CatchUp64,
 	}

@@ -140,7 +140,7 @@ type trainer[F optim.Float] struct {
 func of32(o *optim.Optimizer, width int) trainer[float32] {
 	return trainer[float32]{
 		Optimizer: o, width: width,
-		init: func(s optim.Slot) float32 { return s.Init },
+		init: func(s optim.Slot) float32 { return float32(s.Init) },
 		clip: func(grads []float32) {
 			o.Clip.Rows(grads, width)
 			optim.Scale(grads, o.Clip.GlobalScale(optim.SumSquares(grads, width)))

@@ -184,7 +184,7 @@ func TestSlots(t *testing.T) {
 	}{
 		{optim.SGD{}, nil},
 		{optim.SGD{Momentum: 0.1}, []optim.Slot{{Name: "momentum"}}},
-		{optim.NewAdagrad(), []optim.Slot{{Name: "accumulator", Init: 0.1, Init64: 0.1}}},
+		{optim.NewAdagrad(), []optim.Slot{{Name: "accumulator", Init: 0.1}}},
 		{optim.NewRowWiseAdagrad(), []optim.Slot{{Name: "accumulator", Width: 1}}},
 		{optim.NewRMSprop(), []optim.Slot{{Name: "velocity"}}},
 		{optim.NewAdam(), []optim.Slot{{Name: "momentum"}, {Name: "velocity"}}},
@@ -194,10 +194,10 @@ func TestSlots(t *testing.T) {
 		{optim.NewAdadelta(), []optim.Slot{{Name: "accumulated_grad"}, {Name: "accumulated_delta_var"}}},
 		{optim.NewAdamax(), []optim.Slot{{Name: "momentum"}, {Name: "norm"}}},
 		{optim.NewNadam(), []optim.Slot{{Name: "momentum"}, {Name: "velocity"}}},
-		{optim.NewFTRL(), []optim.Slot{{Name: "accumulator", Init: 0.1, Init64: 0.1}, {Name: "linear"}}},
+		{optim.NewFTRL(), []optim.Slot{{Name: "accumulator", Init: 0.1}, {Name: "linear"}}},
 		{optim.NewLion(), []optim.Slot{{Name: "momentum"}}},
 		{optim.ProximalSGD{}, nil},
-		{optim.NewProximalAdagrad(), []optim.Slot{{Name: "accumulator", Init: 0.1, Init64: 0.1}}},
+		{optim.NewProximalAdagrad(), []optim.Slot{{Name: "accumulator", Init: 0.1}}},
 	}
 	for _, test := range tests {
 		if got := test.rule.Slots(); !slices.Equal(got, test.want) {
