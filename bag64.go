@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// bag64 is a bag of rows of float64, which are pooled in float64, a dimension at a
-// time. It is used for one bag after the other.
+// bag64 is a bag of rows of float64, which are pooled in float64. It is used for one
+// bag after the other.
 type bag64 struct {
 	combiner Combiner
 	column   *column   // nil: a weighted sum, divided by divisor
@@ -66,16 +66,29 @@ func (b *bag64) divisor() float64 {
 // forward writes what the bag comes to into out, which is zeros. data has the rows,
 // each as long as out.
 func (b *bag64) forward(out, data []float64) {
-	if !b.counts() {
-		return
-	}
-	d := b.divisor()
-	for i := range out {
-		b.read(data, len(out), i)
-		if b.column != nil {
+	switch {
+	case !b.counts():
+	case b.column == nil:
+		b.sum(out, data)
+	default:
+		for i := range out {
+			b.read(data, len(out), i)
 			out[i] = b.column.forward(b.x, b.w)
-		} else {
-			out[i] = weightedSum(b.x, b.w) / d
+		}
+	}
+}
+
+// sum adds the rows up, one after the other, and divides.
+func (b *bag64) sum(out, data []float64) {
+	for j, row := range b.at {
+		w, x := b.w[j], data[row*len(out):][:len(out)]
+		for i, v := range x {
+			out[i] += float64(v * w)
+		}
+	}
+	if d := b.divisor(); d != 1 {
+		for i := range out {
+			out[i] /= d
 		}
 	}
 }
@@ -83,20 +96,33 @@ func (b *bag64) forward(out, data []float64) {
 // backward writes the gradient of each row of the bag under its number into grads,
 // which are zeros, for the gradient dout of what forward wrote.
 func (b *bag64) backward(grads, dout, data []float64) {
-	if !b.counts() {
-		return
+	switch {
+	case !b.counts():
+	case b.column == nil:
+		b.share(grads, dout)
+	default:
+		b.columns(grads, dout, data)
 	}
-	width, d := len(dout), b.divisor()
+}
+
+// share gives each row its part of the gradient of a sum.
+func (b *bag64) share(grads, dout []float64) {
+	d := b.divisor()
+	for j, row := range b.at {
+		part, grad := b.w[j]/d, grads[row*len(dout):][:len(dout)]
+		for i, dy := range dout {
+			grad[i] = dy * part
+		}
+	}
+}
+
+// columns goes back through a column, a dimension at a time.
+func (b *bag64) columns(grads, dout, data []float64) {
+	width := len(dout)
 	b.dx = slices.Grow(b.dx[:0], len(b.at))[:len(b.at)]
 	for i, dy := range dout {
-		if b.column != nil {
-			b.read(data, width, i)
-			b.column.backward(b.dx, b.x, b.w, dy)
-		} else {
-			for j, w := range b.w {
-				b.dx[j] = dy * (w / d)
-			}
-		}
+		b.read(data, width, i)
+		b.column.backward(b.dx, b.x, b.w, dy)
 		for j, row := range b.at {
 			grads[row*width+i] = b.dx[j]
 		}

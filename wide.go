@@ -45,8 +45,10 @@ func (g *Gradients) add64(l *Lookup, grad []float64) error {
 // push64 appends a term.
 func (g *Gradients) push64(l *Lookup, grad []float64) error {
 	wide := l.backward64(grad)
-	if err := checkFinite64("gradient of a row, which the combiner made,", wide); err != nil {
-		return g.table.lookupError(l.opt, err)
+	if columns[l.opt.Combiner] != nil {
+		if err := checkFinite64("gradient of a row, which the combiner made,", wide); err != nil {
+			return g.table.lookupError(l.opt, err)
+		}
 	}
 	return g.pushTerm(term{lookup: l, use: l.uses, wide: wide}, len(l.rows))
 }
