@@ -186,3 +186,32 @@ func TestHalfRows(t *testing.T) {
 		}
 	}
 }
+
+// TestWidenRow widens every one of the 2^16 numbers of each form in rows of every
+// width to 40, and compares bits with those of Widen: NaN, infinities and the
+// smallest numbers among them. What lies behind a row stays as it was.
+func TestWidenRow(t *testing.T) {
+	words := make([]float32, 1<<15)
+	for i := range words {
+		words[i] = math.Float32frombits(uint32(2*i+1)<<16 | uint32(2*i))
+	}
+	eachPath(t, func(t *testing.T) {
+		for name, f := range halves {
+			for width := 1; width <= 40; width++ {
+				dst := make([]float32, width+1)
+				for first := 0; first+width <= 1<<16; first += width + width%2 {
+					dst[width] = 42
+					f.form.WidenRow(dst[:width], words[first/2:])
+					for i, x := range dst[:width] {
+						if want := f.form.Widen(uint16(first + i)); math.Float32bits(x) != math.Float32bits(want) {
+							t.Fatalf("%s, width %d: %#x is widened to %x, want %x", name, width, first+i, math.Float32bits(x), math.Float32bits(want))
+						}
+					}
+					if dst[width] != 42 {
+						t.Fatalf("%s: a row of width %d was written beyond its end", name, width)
+					}
+				}
+			}
+		}
+	})
+}

@@ -21,6 +21,12 @@ const (
 
 // WidenRow writes the numbers of words to dst. There must be words for them.
 func (h Half) WidenRow(dst, words []float32) {
+	words = words[:(len(dst)+1)/2]
+	n := h.widenGroups(dst, words)
+	h.widenRowGo(dst[n:], words[n/2:])
+}
+
+func (h Half) widenRowGo(dst, words []float32) {
 	if h == BFloat16 {
 		for i, w := range words[:len(dst)/2] {
 			b := math.Float32bits(w)

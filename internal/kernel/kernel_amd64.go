@@ -41,6 +41,20 @@ func maxIndex(idx []uint32) uint32 {
 	return maxIndexAVX2(idx)
 }
 
+// widenGroups widens as many numbers of a row as fill whole vectors, and returns how
+// many.
+func (h Half) widenGroups(dst, words []float32) int {
+	switch {
+	case active == pathGo:
+		return 0
+	case h == BFloat16:
+		widenBrainAVX2(dst, words)
+	default:
+		widenFloat16AVX2(dst, words)
+	}
+	return len(dst) &^ 7
+}
+
 func poolSum(out []float32, width int, slab []float32, stride int, idx []uint32, offsets []int64, weights []float32) {
 	if weights != nil {
 		poolWeightedSum(out, width, slab, stride, idx, offsets, weights)

@@ -65,6 +65,79 @@ reduce:
 	MOVL         AX, ret+24(FP)
 	RET
 
+// func widenBrainAVX2(dst []float32, words []float32)
+// Requires: AVX, AVX2
+TEXT ·widenBrainAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ words_base+24(FP), CX
+	MOVQ dst_len+8(FP), DX
+
+group:
+	SUBQ      $0x08, DX
+	JB        done
+	VPMOVZXWD (CX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVDQU   Y0, (AX)
+	ADDQ      $0x10, CX
+	ADDQ      $0x20, AX
+	JMP       group
+
+done:
+	VZEROUPPER
+	RET
+
+// func widenFloat16AVX2(dst []float32, words []float32)
+// Requires: AVX, AVX2
+TEXT ·widenFloat16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         words_base+24(FP), CX
+	MOVQ         dst_len+8(FP), DX
+	MOVL         $0x00008000, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0x00007fff, BX
+	VMOVD        BX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         $0x0f800000, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	MOVL         $0x00000000, BX
+	VMOVD        BX, X3
+	VPBROADCASTD X3, Y3
+	MOVL         $0x38000000, BX
+	VMOVD        BX, X4
+	VPBROADCASTD X4, Y4
+	MOVL         $0x38800000, BX
+	VMOVD        BX, X5
+	VPBROADCASTD X5, Y5
+
+group:
+	SUBQ      $0x08, DX
+	JB        done
+	VPMOVZXWD (CX), Y6
+	VPAND     Y0, Y6, Y7
+	VPSLLD    $0x10, Y7, Y7
+	VPAND     Y1, Y6, Y6
+	VPSLLD    $0x0d, Y6, Y6
+	VPAND     Y2, Y6, Y8
+	VPADDD    Y5, Y6, Y10
+	VSUBPS    Y5, Y10, Y10
+	VPADDD    Y4, Y6, Y6
+	VPCMPEQD  Y2, Y8, Y9
+	VPAND     Y4, Y9, Y9
+	VPADDD    Y9, Y6, Y6
+	VPCMPEQD  Y3, Y8, Y8
+	VPBLENDVB Y8, Y10, Y6, Y6
+	VPOR      Y7, Y6, Y6
+	VMOVDQU   Y6, (AX)
+	ADDQ      $0x10, CX
+	ADDQ      $0x20, AX
+	JMP       group
+
+done:
+	VZEROUPPER
+	RET
+
 // func poolSumAVX2(out []float32, width int, slab []float32, stride int, idx []uint32, offsets []int64)
 // Requires: AVX, CMOV, MMX+
 TEXT ·poolSumAVX2(SB), $0-112

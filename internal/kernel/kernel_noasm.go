@@ -7,6 +7,8 @@ func Path() string { return "go" }
 
 func maxIndex(idx []uint32) uint32 { return maxIndexGo(idx) }
 
+func (Half) widenGroups(_, _ []float32) int { return 0 }
+
 func poolSum(out []float32, width int, slab []float32, stride int, idx []uint32, offsets []int64, weights []float32) {
 	poolSumGo(out, width, slab, stride, idx, offsets, weights)
 }

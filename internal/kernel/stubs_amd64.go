@@ -9,6 +9,16 @@ package kernel
 //go:noescape
 func maxIndexAVX2(idx []uint32) uint32
 
+// widenBrainAVX2 widens whole groups of 8 numbers.
+//
+//go:noescape
+func widenBrainAVX2(dst []float32, words []float32)
+
+// widenFloat16AVX2 widens whole groups of 8 numbers.
+//
+//go:noescape
+func widenFloat16AVX2(dst []float32, words []float32)
+
 // poolSumAVX2 is poolSumGo with vectors.
 //
 //go:noescape

@@ -4,7 +4,7 @@
 //	go run . -pkg kernel -out ../kernel_amd64.s -stubs ../stubs_amd64.go
 //
 // What differs between the two instruction sets is in isa.go. The loops are in
-// pool.go, copy.go, rows.go, update.go and rules.go. The same input gives the same bytes.
+// pool.go, copy.go, rows.go, half.go, update.go and rules.go. The same input gives the same bytes.
 package main
 
 import (
@@ -16,6 +16,8 @@ func main() {
 	ConstraintExpr("!noasm")
 	maskTable()
 	maxIndex()
+	widenBrain()
+	widenFloat16()
 	for _, s := range []isa{avx2{}, avx512{}} {
 		pool(s, false)
 		pool(s, true)
