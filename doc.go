@@ -26,6 +26,13 @@
 // update, never half of each; any number of goroutines look up while others
 // train.
 //
+// # Types
+//
+// Rows hold weights of float32, or of a narrower type that is computed in float32, or
+// of float64, which is computed in float64; or integers, truth values or strings,
+// which are kept and looked up: see [DType]. [TableOf] reads and writes those that
+// float32 does not hold.
+//
 // # Stores
 //
 // With [Stores] the rows lie elsewhere, in one part or several, each a

@@ -66,7 +66,10 @@ import (
 // state with them, by plain loops. [TableOf] has them as they are; Lookup, Export
 // and the other methods of Table round what they read to float32 (a number beyond
 // its largest becomes infinite), and take gradients and values of float32, so that
-// such a table serves wherever another does.
+// such a table serves wherever another does. What an exact optimizer makes up for is
+// taken step by step, so that the cost of reading a row grows with the steps that it
+// missed. Registered combiners, Regularizer.Row and constraints that are functions of
+// one's own compute in float32, and are refused.
 //
 // # Integers, truth values and strings
 //
