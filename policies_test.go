@@ -1,6 +1,7 @@
 package rowan_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -20,7 +21,13 @@ func (oldest) Use(scores []int64, now int64) {
 	}
 }
 
+// registrations makes names differ where the test runs several times: none is ever
+// given back.
+var registrations int
+
 func TestRegisterPolicy(t *testing.T) {
+	registrations++
+	name := fmt.Sprint("test_oldest_", registrations)
 	for name, want := range map[string]rowan.RestrictPolicy{
 		"timestamp": rowan.TimestampPolicy{}, "TimestampRestrictPolicy": rowan.TimestampPolicy{},
 		"frequency": rowan.FrequencyPolicy{}, "FrequencyRestrictPolicy": rowan.FrequencyPolicy{},
@@ -29,13 +36,13 @@ func TestRegisterPolicy(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, p, err)
 		}
 	}
-	_, err := rowan.ParsePolicy("test_oldest")
+	_, err := rowan.ParsePolicy(name)
 	is(t, "not registered", err, rowan.ErrOptions)
-	own := oldest{"test_oldest"}
+	own := oldest{name}
 	if err := rowan.RegisterPolicy(own); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := rowan.ParsePolicy("test_oldest"); p != own || err != nil {
+	if p, err := rowan.ParsePolicy(name); p != own || err != nil {
 		t.Errorf("%v, %v", p, err)
 	}
 	is(t, "twice", rowan.RegisterPolicy(own), rowan.ErrOptions)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -97,14 +98,21 @@ func TestRestrictPolicyNames(t *testing.T) {
 	}
 }
 
-// everyOther is a policy of a program's own.
-type everyOther struct{ rowan.FrequencyPolicy }
+// named is a policy of a program's own.
+type named struct {
+	rowan.FrequencyPolicy
+	name string
+}
 
-func (everyOther) Name() string { return "test_every_other" }
+func (p named) Name() string { return p.name }
+
+// runs makes names differ where tests run several times: none is ever given back.
+var runs int
 
 // TestRestrictPolicyOfOnesOwn: configs hold its name, and read it once it is registered.
 func TestRestrictPolicyOfOnesOwn(t *testing.T) {
-	own := rowan.Restrict{Policy: everyOther{}, Keep: 3, Trigger: 4}
+	runs++
+	own := rowan.Restrict{Policy: named{name: fmt.Sprint("test_named_", runs)}, Keep: 3, Trigger: 4}
 	class, c, err := layer.ToConfig(newDynamic(t, 1, layer.DynamicOptions{RestrictPolicy: own}))
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +120,7 @@ func TestRestrictPolicyOfOnesOwn(t *testing.T) {
 	if _, err := layer.FromConfig(class, c); !errors.Is(err, layer.ErrConfig) || !strings.Contains(err.Error(), "RegisterPolicy") {
 		t.Errorf("before it is registered: %v", err)
 	}
-	if err := rowan.RegisterPolicy(everyOther{}); err != nil {
+	if err := rowan.RegisterPolicy(own.Policy); err != nil {
 		t.Fatal(err)
 	}
 	l := must[layer.Layer](t)(layer.FromConfig(class, c))
