@@ -58,7 +58,7 @@ func (l *Activation) Config() Config { return l.BaseConfig().with(Config{"activa
 
 func activationFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	name, o := r.text("activation"), r.options()
+	name, o := r.Text("activation"), r.options()
 	if err := r.done("Activation"); err != nil {
 		return nil, err
 	}

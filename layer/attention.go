@@ -96,7 +96,7 @@ func (l *HistoryAttention) Config() Config { return l.BaseConfig().with(Config{"
 
 func attentionFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	scaled, o := r.flag("scaled"), r.options()
+	scaled, o := r.Flag("scaled"), r.options()
 	if err := r.done("HistoryAttention"); err != nil {
 		return nil, err
 	}

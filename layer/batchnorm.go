@@ -171,20 +171,20 @@ func (l *BatchNormalization) Config() Config {
 func batchNormalizationFromConfig(c Config) (Layer, error) {
 	r := c.reader()
 	for _, key := range []string{"renorm", "synchronized", "fused", "virtual_batch_size"} {
-		r.neutral(key, false)
+		r.Only(key, false)
 	}
-	r.get("renorm_clipping") // of renorm alone
-	r.get("renorm_momentum")
-	o := BatchNormalizationOptions{Options: r.options(), Epsilon: r.positive("epsilon"), NoCenter: r.off("center"), NoScale: r.off("scale"),
+	r.Get("renorm_clipping") // of renorm alone
+	r.Get("renorm_momentum")
+	o := BatchNormalizationOptions{Options: r.options(), Epsilon: r.Positive("epsilon"), NoCenter: r.Off("center"), NoScale: r.Off("scale"),
 		Gamma: r.weight("gamma"), Beta: r.weight("beta"),
 		MovingMean: r.initializer("moving_mean_initializer"), MovingVariance: r.initializer("moving_variance_initializer")}
-	if axes := r.axis(-1); len(axes) == 1 && axes[0] != 0 {
+	if axes := r.IntsOr("axis", -1); len(axes) == 1 && axes[0] != 0 {
 		o.Axis = axes[0]
 	} else {
-		r.bad("axis", "one dimension, and not the batch", axes)
+		r.Bad("axis", "one dimension, and not the batch", axes)
 	}
-	if _, ok := r.get("momentum"); ok {
-		o.Momentum = new(r.number("momentum"))
+	if _, ok := r.Get("momentum"); ok {
+		o.Momentum = new(r.Number("momentum"))
 	}
 	if err := r.done("BatchNormalization"); err != nil {
 		return nil, err

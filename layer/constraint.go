@@ -20,14 +20,14 @@ type (
 )
 
 // constraint reads a constraint by name or config.
-func (r *reader) constraint(key string) Constraint {
-	class, c, ok := r.object(key)
+func (r reader) constraint(key string) Constraint {
+	class, c, ok := r.Object(key)
 	if !ok {
 		return nil
 	}
 	made, err := constraint.FromConfig(constraint.Config{ClassName: class, Config: c})
 	if err != nil {
-		r.bad(key, "a constraint", err)
+		r.Bad(key, "a constraint", err)
 		return nil
 	}
 	return made

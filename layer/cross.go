@@ -143,8 +143,8 @@ func (l *FeatureCross) Config() Config {
 
 func crossFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	o := FeatureCrossOptions{Options: r.options(), Projection: r.int("projection_dim"), DiagScale: r.number("diag_scale"),
-		PreActivation: r.text("pre_activation"), NoBias: r.off("use_bias"), Kernel: r.weight("kernel"), Bias: r.weight("bias")}
+	o := FeatureCrossOptions{Options: r.options(), Projection: r.Int("projection_dim"), DiagScale: r.Number("diag_scale"),
+		PreActivation: r.Text("pre_activation"), NoBias: r.Off("use_bias"), Kernel: r.weight("kernel"), Bias: r.weight("bias")}
 	if err := r.done("FeatureCross"); err != nil {
 		return nil, err
 	}

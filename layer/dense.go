@@ -85,8 +85,8 @@ func (l *Dense) Config() Config {
 
 func denseFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	units := r.int("units")
-	o := DenseOptions{Options: r.options(), Activation: r.text("activation"), NoBias: r.off("use_bias"),
+	units := r.Int("units")
+	o := DenseOptions{Options: r.options(), Activation: r.Text("activation"), NoBias: r.Off("use_bias"),
 		Kernel: r.weight("kernel"), Bias: r.weight("bias")}
 	if err := r.done("Dense"); err != nil {
 		return nil, err

@@ -65,40 +65,14 @@ func (o *DynamicOptions) distribution(c Config) Config {
 }
 
 // readDistribution is the inverse of distribution.
-func (o *DynamicOptions) readDistribution(r *reader) {
-	o.BPV2, o.KeepDistribution = r.flag("bp_v2"), r.flag("keep_distribution")
-	o.Devices, o.DistributeStrategy = r.texts("devices"), r.text("distribute_strategy")
+func (o *DynamicOptions) readDistribution(r reader) {
+	o.BPV2, o.KeepDistribution = r.Flag("bp_v2"), r.Flag("keep_distribution")
+	o.Devices, o.DistributeStrategy = r.Texts("devices"), r.Text("distribute_strategy")
 	for _, key := range []string{"partitioner", "kv_creator"} {
-		if v, ok := r.get(key); ok {
-			r.bad(key, "null: functions are not read from a config, set them by DynamicConstructor", v)
+		if v, ok := r.Get(key); ok {
+			r.Bad(key, "null: functions are not read from a config, set them by DynamicConstructor", v)
 		}
 	}
-}
-
-// texts reads a string, or a list of them.
-func (r *reader) texts(key string) []string {
-	v, ok := r.get(key)
-	if !ok {
-		return nil
-	}
-	switch list := v.(type) {
-	case string:
-		return []string{list}
-	case []string:
-		return slices.Clone(list)
-	case []any:
-		all := make([]string, len(list))
-		for i, x := range list {
-			s, ok := x.(string)
-			if !ok {
-				r.bad(key, "strings", x)
-			}
-			all[i] = s
-		}
-		return all
-	}
-	r.bad(key, "a list of strings", v)
-	return nil
 }
 
 // DynamicConstructor returns what makes a [DynamicEmbedding] from a config with

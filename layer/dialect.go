@@ -280,13 +280,3 @@ func Decode(object Config, custom ...map[string]Constructor) (Layer, error) {
 	}
 	return nil, fmt.Errorf("%w: layer of class %s needs a config. Received: %v", ErrConfig, class, object["config"])
 }
-
-// neutral are arguments of Keras' layers that Rowan's do not have, with the
-// values at which they say nothing that holds here; any other is an error. A
-// seed says something, but no other program's random numbers are ours.
-var neutral = map[string]func(v any) bool{
-	"data_format": func(v any) bool { return v == "channels_last" },
-	"autocast":    func(v any) bool { return v == true },
-	"optional":    func(v any) bool { return v == false },
-	"seed":        func(any) bool { return true },
-}

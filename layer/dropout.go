@@ -89,7 +89,7 @@ func (l *Dropout) Config() Config {
 
 func dropoutFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	rate, o := r.number("rate"), DropoutOptions{Options: r.options(), NoiseShape: r.ints("noise_shape")}
+	rate, o := r.Number("rate"), DropoutOptions{Options: r.options(), NoiseShape: r.Ints("noise_shape")}
 	if err := r.done("Dropout"); err != nil {
 		return nil, err
 	}

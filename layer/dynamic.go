@@ -8,6 +8,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/internal/arguments"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -229,7 +230,7 @@ func (l *DynamicEmbedding) Config() Config {
 		"embedding_size": l.size, "key_dtype": l.o.KeyType.String(), "value_dtype": l.o.RowDType.String(),
 		"combiner": l.o.Combiner, "pool": combinerConfig(l.o.Pool),
 		"initializer": initializerConfig(l.o.Initializer), "with_unique": !l.o.WithoutUnique,
-		"init_capacity": l.o.InitCapacity, "max_norm": widen(l.o.MaxNorm), "missing": int(l.o.Missing),
+		"init_capacity": l.o.InitCapacity, "max_norm": arguments.Widen(l.o.MaxNorm), "missing": int(l.o.Missing),
 		"regularizer": regularizerConfig(l.o.Regularizer), "padding": pointerConfig(l.o.Padding), "padding_string": pointerConfig(l.o.PaddingString),
 		"restrict_policy": restrictConfig(l.o.RestrictPolicy),
 	}))
@@ -240,13 +241,13 @@ func dynamicFromConfig(c Config) (Layer, error) { return dynamicFrom(c, func(*Dy
 // dynamicFrom makes the layer of a config, with options that it does not hold.
 func dynamicFrom(c Config, more func(o *DynamicOptions)) (Layer, error) {
 	r := c.reader()
-	size := r.int("embedding_size")
-	o := DynamicOptions{Options: r.options(), Combiner: r.text("combiner"), Pool: r.combiner("pool"),
-		Initializer: r.initializer("initializer"), WithoutUnique: r.off("with_unique"),
-		InitCapacity: r.int("init_capacity"), MaxNorm: float32(r.number("max_norm")), Missing: rowan.Missing(r.int("missing")),
-		Regularizer: r.regularizer("regularizer"), Padding: r.id("padding"), RestrictPolicy: r.restrict("restrict_policy")}
-	if _, ok := r.get("padding_string"); ok {
-		s := r.text("padding_string")
+	size := r.Int("embedding_size")
+	o := DynamicOptions{Options: r.options(), Combiner: r.Text("combiner"), Pool: r.combiner("pool"),
+		Initializer: r.initializer("initializer"), WithoutUnique: r.Off("with_unique"),
+		InitCapacity: r.Int("init_capacity"), MaxNorm: float32(r.Number("max_norm")), Missing: rowan.Missing(r.Int("missing")),
+		Regularizer: r.regularizer("regularizer"), Padding: r.ID("padding"), RestrictPolicy: r.restrict("restrict_policy")}
+	if _, ok := r.Get("padding_string"); ok {
+		s := r.Text("padding_string")
 		o.PaddingString = &s
 	}
 	o.KeyType = r.keyType("key_dtype")
@@ -260,27 +261,27 @@ func dynamicFrom(c Config, more func(o *DynamicOptions)) (Layer, error) {
 }
 
 // keyType reads the type of a table's keys.
-func (r *reader) keyType(key string) tensor.KeyType {
-	name := r.text(key)
+func (r reader) keyType(key string) tensor.KeyType {
+	name := r.Text(key)
 	if name == "" {
 		return tensor.Int64
 	}
 	k, err := tensor.ParseKeyType(name)
 	if err != nil {
-		r.bad(key, "int32, int64, uint64 or string", name)
+		r.Bad(key, "int32, int64, uint64 or string", name)
 	}
 	return k
 }
 
 // rowDType reads the type of a table's rows.
-func (r *reader) rowDType(key string) rowan.DType {
-	name := r.text(key)
+func (r reader) rowDType(key string) rowan.DType {
+	name := r.Text(key)
 	if name == "" {
 		return rowan.Float32
 	}
 	d, err := rowan.ParseDType(name)
 	if err != nil {
-		r.bad(key, "float32, float16, bfloat16, float64, int8, int32, int64, bool or string", name)
+		r.Bad(key, "float32, float16, bfloat16, float64, int8, int32, int64, bool or string", name)
 	}
 	return d
 }

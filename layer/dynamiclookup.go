@@ -171,9 +171,9 @@ func (l *DynamicLookup) Config() Config {
 
 func dynamicLookupFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	size, of := r.int("embedding_size"), r.rowDType("value_dtype")
+	size, of := r.Int("embedding_size"), r.rowDType("value_dtype")
 	o := DynamicLookupOptions{Options: r.options(), KeyType: r.keyType("key_dtype"), Initializer: r.initializer("initializer"),
-		InitCapacity: r.int("init_capacity"), Missing: rowan.Missing(r.int("missing")), RestrictPolicy: r.restrict("restrict_policy")}
+		InitCapacity: r.Int("init_capacity"), Missing: rowan.Missing(r.Int("missing")), RestrictPolicy: r.restrict("restrict_policy")}
 	if err := r.done("DynamicLookup"); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/internal/arguments"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -242,7 +243,7 @@ func (l *Embedding) Lookup(ctx context.Context, r *Rows, ids tensor.IDs, trainin
 func (l *Embedding) Config() Config {
 	c := l.BaseConfig()
 	if l.o.LoRARank > 0 {
-		c["lora_rank"], c["lora_alpha"] = l.o.LoRARank, widen(l.o.LoRAAlpha)
+		c["lora_rank"], c["lora_alpha"] = l.o.LoRARank, arguments.Widen(l.o.LoRAAlpha)
 	}
 	if l.o.RowDType != rowan.Float32 {
 		c["row_dtype"] = l.o.RowDType.String()
@@ -292,25 +293,25 @@ func combinerConfig(c rowan.Combiner) any {
 // combinerNames is what a config may name.
 const combinerNames = "none, sum, mean, sqrtn, max, min, prod, std, variance, euclidean_norm, logsumexp, or a combiner given to rowan.RegisterCombiner"
 
-func (r *reader) combiner(key string) rowan.Combiner {
-	name := r.text(key)
+func (r reader) combiner(key string) rowan.Combiner {
+	name := r.Text(key)
 	if name == "" {
 		return rowan.None
 	}
 	c, err := rowan.ParseCombiner(name)
 	if err != nil {
-		r.bad(key, combinerNames, name)
+		r.Bad(key, combinerNames, name)
 	}
 	return c
 }
 
 func embeddingFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	in, out := r.int("input_dim"), r.int("output_dim")
+	in, out := r.Int("input_dim"), r.Int("output_dim")
 	o := EmbeddingOptions{Options: r.options(), Initializer: r.initializer("embeddings_initializer"),
 		Regularizer: r.regularizer("embeddings_regularizer"), Constraint: r.constraint("embeddings_constraint"),
-		MaskZero: r.flag("mask_zero"), InputLength: r.ints("input_length"), Combiner: r.combiner("combiner"),
-		OutOfRange: rowan.OutOfRange(r.int("out_of_range")), Padding: r.id("padding"), RowDType: r.rowDType("row_dtype"), LoRARank: r.int("lora_rank"), LoRAAlpha: float32(r.number("lora_alpha"))}
+		MaskZero: r.Flag("mask_zero"), InputLength: r.Ints("input_length"), Combiner: r.combiner("combiner"),
+		OutOfRange: rowan.OutOfRange(r.Int("out_of_range")), Padding: r.ID("padding"), RowDType: r.rowDType("row_dtype"), LoRARank: r.Int("lora_rank"), LoRAAlpha: float32(r.Number("lora_alpha"))}
 	if o.LoRARank == 0 {
 		o.LoRAAlpha = 0
 	}

@@ -140,8 +140,8 @@ func (l *DotInteraction) Config() Config {
 
 func interactionFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	r.neutral("skip_gather", false) // of keras_rs: another layout of the output
-	self, o := r.flag("self_interaction"), r.options()
+	r.Only("skip_gather", false) // of keras_rs: another layout of the output
+	self, o := r.Flag("self_interaction"), r.options()
 	if err := r.done("DotInteraction"); err != nil {
 		return nil, err
 	}

@@ -112,9 +112,9 @@ func FieldWiseConstructor(slotOf SlotMap) Constructor {
 			return nil, err
 		}
 		r, d := c.reader(), inner.(*DynamicEmbedding)
-		nslots := r.int("nslots")
-		if r.err != nil {
-			return nil, fmt.Errorf("%w: FieldWiseEmbedding: %w", ErrConfig, r.err)
+		nslots := r.Int("nslots")
+		if r.Err() != nil {
+			return nil, fmt.Errorf("%w: FieldWiseEmbedding: %w", ErrConfig, r.Err())
 		}
 		return NewFieldWiseEmbedding(d.size, nslots, slotOf, d.o)
 	}

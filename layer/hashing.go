@@ -144,20 +144,20 @@ func (l *Hashing) Config() Config {
 
 func hashingFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	bins := r.int("num_bins")
+	bins := r.Int("num_bins")
 	o := HashingOptions{Salt: r.salt()}
-	if mask, ok := r.get("mask_value"); ok {
+	if mask, ok := r.Get("mask_value"); ok {
 		if text, ok := mask.(string); ok {
 			o.MaskString = &text
 		} else {
-			o.Mask = r.id("mask_value")
+			o.Mask = r.ID("mask_value")
 		}
 	}
-	if m := r.text("output_mode"); m != "" && m != "int" {
-		r.bad("output_mode", `"int", the bins that an embedding takes`, m)
+	if m := r.Text("output_mode"); m != "" && m != "int" {
+		r.Bad("output_mode", `"int", the bins that an embedding takes`, m)
 	}
-	if r.flag("sparse") {
-		r.bad("sparse", "false", true)
+	if r.Flag("sparse") {
+		r.Bad("sparse", "false", true)
 	}
 	o.Options = r.idOptions()
 	if err := r.done("Hashing"); err != nil {
@@ -167,8 +167,8 @@ func hashingFromConfig(c Config) (Layer, error) {
 }
 
 // salt reads one number or a list of them.
-func (r *reader) salt() []uint64 {
-	v, ok := r.get("salt")
+func (r reader) salt() []uint64 {
+	v, ok := r.Get("salt")
 	if !ok {
 		return nil
 	}
@@ -185,7 +185,7 @@ func (r *reader) salt() []uint64 {
 	for _, x := range list {
 		n, ok := x.(uint64)
 		if !ok {
-			n = uint64(r.asID("salt", x))
+			n = uint64(r.AsID("salt", x))
 		}
 		salt = append(salt, n)
 	}

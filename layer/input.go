@@ -74,14 +74,14 @@ func (l *InputLayer) Tensor() *Tensor { return l.tensor() }
 // dialect of Keras write it: a dtype that ids have makes it an input of ids.
 func InputFromConfig(c Config) (InputOptions, error) {
 	r := c.reader()
-	o := InputOptions{Name: r.text("name"), Shape: Shape(r.ints("shape")), IDs: r.flag("ids"), Ragged: r.flag("ragged")}
+	o := InputOptions{Name: r.Text("name"), Shape: Shape(r.Ints("shape")), IDs: r.Flag("ids"), Ragged: r.Flag("ragged")}
 	if s := r.inputShape(); s != nil {
 		o.Shape = s
 	}
-	if r.flag("sparse") {
-		r.bad("sparse", "false: an input of ids takes sparse batches as it is, declared ragged unless they are pooled", true)
+	if r.Flag("sparse") {
+		r.Bad("sparse", "false: an input of ids takes sparse batches as it is, declared ragged unless they are pooled", true)
 	}
-	key := r.text("key_dtype")
+	key := r.Text("key_dtype")
 	if dtype := r.dtype(); dtype != "" && dtype != "float32" {
 		o.IDs, key = true, dtype
 	}

@@ -188,15 +188,15 @@ func (l *IntegerLookup) Config() Config {
 
 func integerLookupFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	o := IntegerLookupOptions{Mask: r.id("mask_token"), NumOOV: r.unknown()}
+	o := IntegerLookupOptions{Mask: r.ID("mask_token"), NumOOV: r.unknown()}
 	o.Options = r.lookupOptions("int64")
-	if t := r.id("oov_token"); t != nil && *t != oovKey {
-		r.bad("oov_token", "-1", *t)
+	if t := r.ID("oov_token"); t != nil && *t != oovKey {
+		r.Bad("oov_token", "-1", *t)
 	}
-	if list, ok := r.list("vocabulary"); ok {
+	if list, ok := r.List("vocabulary"); ok {
 		o.Vocabulary = []int64{}
 		for _, v := range list {
-			o.Vocabulary = append(o.Vocabulary, r.asID("vocabulary", v))
+			o.Vocabulary = append(o.Vocabulary, r.AsID("vocabulary", v))
 		}
 	}
 	shape := vocabulary[int64]{mask: o.Mask, unknown: max(o.NumOOV, 0)}

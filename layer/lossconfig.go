@@ -17,7 +17,7 @@ type LossConfig struct {
 
 // lossConstructors make losses of their arguments, by Keras' name for the
 // function; the class name in snake case is the same.
-var lossConstructors = map[string]func(*reader) (Loss, error){
+var lossConstructors = map[string]func(reader) (Loss, error){
 	"mean_squared_error":              plainLoss(MeanSquaredError),
 	"mean_absolute_error":             plainLoss(MeanAbsoluteError),
 	"mean_absolute_percentage_error":  plainLoss(MeanAbsolutePercentageError),
@@ -31,8 +31,8 @@ var lossConstructors = map[string]func(*reader) (Loss, error){
 	"categorical_hinge":               plainLoss(CategoricalHinge),
 	"binary_crossentropy_from_logits": plainLoss(BinaryCrossentropyFromLogits), // a name of ours
 	"huber":                           huberFromConfig,
-	"binary_crossentropy":             func(r *reader) (Loss, error) { return NewBinaryCrossentropy(r.crossentropy()) },
-	"categorical_crossentropy":        func(r *reader) (Loss, error) { return NewCategoricalCrossentropy(r.crossentropy()) },
+	"binary_crossentropy":             func(r reader) (Loss, error) { return NewBinaryCrossentropy(r.crossentropy()) },
+	"categorical_crossentropy":        func(r reader) (Loss, error) { return NewCategoricalCrossentropy(r.crossentropy()) },
 	"sparse_categorical_crossentropy": sparseFromConfig,
 	"binary_focal_crossentropy":       focalFromConfig,
 }
@@ -74,9 +74,9 @@ func LossFromConfig(c LossConfig) (Loss, error) {
 		return nil, fmt.Errorf("%w: unknown loss %q%s: use one of %v", ErrArgument, c.ClassName, suggest.Hint(name, known), known)
 	}
 	r := c.Config.reader()
-	r.get("name") // of the loss in Keras' messages
-	r.neutral("dtype", "float32")
-	r.neutral("reduction", "sum_over_batch_size")
+	r.Get("name") // of the loss in Keras' messages
+	r.Only("dtype", "float32")
+	r.Only("reduction", "sum_over_batch_size")
 	l, err := construct(r)
 	if doneErr := r.done(c.ClassName); doneErr != nil {
 		return nil, doneErr
@@ -84,47 +84,47 @@ func LossFromConfig(c LossConfig) (Loss, error) {
 	return l, err
 }
 
-func plainLoss(l Loss) func(*reader) (Loss, error) {
-	return func(r *reader) (Loss, error) {
+func plainLoss(l Loss) func(reader) (Loss, error) {
+	return func(r reader) (Loss, error) {
 		r.lastAxis()
 		return l, nil
 	}
 }
 
 // lastAxis reads the dimension that a loss reduces.
-func (r *reader) lastAxis() {
-	if axis := r.axis(-1); len(axis) != 1 || axis[0] != -1 {
-		r.bad("axis", "-1: losses reduce the last dimension", axis)
+func (r reader) lastAxis() {
+	if axis := r.IntsOr("axis", -1); len(axis) != 1 || axis[0] != -1 {
+		r.Bad("axis", "-1: losses reduce the last dimension", axis)
 	}
 }
 
-func (r *reader) crossentropy() CrossentropyOptions {
+func (r reader) crossentropy() CrossentropyOptions {
 	r.lastAxis()
-	return CrossentropyOptions{FromLogits: r.flag("from_logits"), LabelSmoothing: r.number("label_smoothing")}
+	return CrossentropyOptions{FromLogits: r.Flag("from_logits"), LabelSmoothing: r.Number("label_smoothing")}
 }
 
 // huberFromConfig reads a delta that Keras 3 leaves out of its own configs.
-func huberFromConfig(r *reader) (Loss, error) {
+func huberFromConfig(r reader) (Loss, error) {
 	delta := 1.0
-	if _, ok := r.get("delta"); ok {
-		delta = r.number("delta")
+	if _, ok := r.Get("delta"); ok {
+		delta = r.Number("delta")
 	}
 	return NewHuber(delta)
 }
 
-func sparseFromConfig(r *reader) (Loss, error) {
+func sparseFromConfig(r reader) (Loss, error) {
 	r.lastAxis()
-	r.neutral("ignore_class", nil)
-	return NewSparseCategoricalCrossentropy(r.flag("from_logits")), nil
+	r.Only("ignore_class", nil)
+	return NewSparseCategoricalCrossentropy(r.Flag("from_logits")), nil
 }
 
-func focalFromConfig(r *reader) (Loss, error) {
-	o := FocalOptions{CrossentropyOptions: r.crossentropy(), Balance: r.flag("apply_class_balancing")}
-	if _, ok := r.get("gamma"); ok {
-		o.Gamma = new(r.number("gamma"))
+func focalFromConfig(r reader) (Loss, error) {
+	o := FocalOptions{CrossentropyOptions: r.crossentropy(), Balance: r.Flag("apply_class_balancing")}
+	if _, ok := r.Get("gamma"); ok {
+		o.Gamma = new(r.Number("gamma"))
 	}
-	if _, ok := r.get("alpha"); ok {
-		o.Alpha = new(r.number("alpha"))
+	if _, ok := r.Get("alpha"); ok {
+		o.Alpha = new(r.Number("alpha"))
 	}
 	return NewBinaryFocalCrossentropy(o)
 }

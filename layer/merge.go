@@ -99,8 +99,8 @@ func (l *Concatenate) Config() Config { return l.BaseConfig().with(Config{"axis"
 func concatenateFromConfig(c Config) (Layer, error) {
 	r := c.reader()
 	axis, o := -1, r.options()
-	if _, ok := r.get("axis"); ok {
-		axis = r.int("axis")
+	if _, ok := r.Get("axis"); ok {
+		axis = r.Int("axis")
 	}
 	if err := r.done("Concatenate"); err != nil {
 		return nil, err
@@ -188,12 +188,12 @@ func (l *Dot) Config() Config {
 
 func dotFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	axes, normalize, o := r.ints("axes"), r.flag("normalize"), r.options()
+	axes, normalize, o := r.Ints("axes"), r.Flag("normalize"), r.options()
 	if len(axes) == 1 {
 		axes = append(axes, axes[0])
 	}
 	if len(axes) != 2 {
-		r.bad("axes", "one or two integers", axes)
+		r.Bad("axes", "one or two integers", axes)
 		axes = []int{1, 1}
 	}
 	if err := r.done("Dot"); err != nil {

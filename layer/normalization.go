@@ -173,9 +173,9 @@ func (l *LayerNormalization) Config() Config {
 
 func layerNormalizationFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	r.neutral("rms_scaling", false)
-	o := LayerNormalizationOptions{Options: r.options(), Axes: r.axis(-1), Epsilon: r.positive("epsilon"),
-		NoCenter: r.off("center"), NoScale: r.off("scale"), Gamma: r.weight("gamma"), Beta: r.weight("beta")}
+	r.Only("rms_scaling", false)
+	o := LayerNormalizationOptions{Options: r.options(), Axes: r.IntsOr("axis", -1), Epsilon: r.Positive("epsilon"),
+		NoCenter: r.Off("center"), NoScale: r.Off("scale"), Gamma: r.weight("gamma"), Beta: r.weight("beta")}
 	if err := r.done("LayerNormalization"); err != nil {
 		return nil, err
 	}

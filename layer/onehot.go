@@ -139,9 +139,9 @@ func (l *ConcatOneHotEmbedding) Config() Config {
 
 func concatOneHotFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	sizes, width := r.ints("feature_sizes"), r.int("embedding_width")
-	if r.err != nil {
-		return nil, fmt.Errorf("%w: ConcatOneHotEmbedding: %w", ErrConfig, r.err)
+	sizes, width := r.Ints("feature_sizes"), r.Int("embedding_width")
+	if r.Err() != nil {
+		return nil, fmt.Errorf("%w: ConcatOneHotEmbedding: %w", ErrConfig, r.Err())
 	}
 	rest := Config{}.with(c).with(Config{"input_dim": 1, "output_dim": 1})
 	delete(rest, "feature_sizes")

@@ -159,8 +159,8 @@ func (l *Operation) Config() Config {
 
 func operationFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	o := OperationOptions{Axes: r.ints("axes"), Value: r.number("value")}
-	function, base := r.text("function"), r.options()
+	o := OperationOptions{Axes: r.Ints("axes"), Value: r.Number("value")}
+	function, base := r.Text("function"), r.options()
 	if err := r.done("Operation"); err != nil {
 		return nil, err
 	}

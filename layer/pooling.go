@@ -133,6 +133,6 @@ func maxFromConfig(c Config) (Layer, error) {
 
 func poolingConfig(class string, c Config) (bool, Options, error) {
 	r := c.reader()
-	keep, o := r.flag("keepdims"), r.options()
+	keep, o := r.Flag("keepdims"), r.options()
 	return keep, o, r.done(class)
 }

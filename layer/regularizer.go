@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/internal/arguments"
 	"github.com/rowan-embeddings/rowan/internal/nils"
 )
 
@@ -209,45 +210,37 @@ func tableRegularizer(r Regularizer, rows, width int) (own rowan.Regularizer, wh
 }
 
 // regularizer reads a regularizer by name or config.
-func (r *reader) regularizer(key string) Regularizer {
-	class, c, ok := r.object(key)
+func (r reader) regularizer(key string) Regularizer {
+	class, c, ok := r.Object(key)
 	if !ok {
 		return nil
 	}
-	in := c.reader()
-	defer func() { r.inside(key, in, class) }()
+	in := arguments.Of(c)
+	defer func() { r.Inside(key, in.Fault(class)) }()
 	switch strings.ToLower(strings.ReplaceAll(class, "_", "")) {
 	case "l1":
-		return L1(in.numberOr("l1", 0.01))
+		return L1(float32(in.NumberOr("l1", 0.01)))
 	case "l2":
-		return L2(in.numberOr("l2", 0.01))
+		return L2(float32(in.NumberOr("l2", 0.01)))
 	case "l1l2":
-		byName := float32(0)
+		byName := 0.0
 		if class == "l1_l2" && c == nil { // tf.keras' function of that name, not the class
 			byName = 0.01
 		}
-		return L1L2{L1: in.numberOr("l1", byName), L2: in.numberOr("l2", byName)}
+		return L1L2{L1: float32(in.NumberOr("l1", byName)), L2: float32(in.NumberOr("l2", byName))}
 	case "orthogonalregularizer":
-		o := OrthogonalRegularizer{Factor: in.numberOr("factor", 0.01)}
-		switch mode := in.text("mode"); mode {
+		o := OrthogonalRegularizer{Factor: float32(in.NumberOr("factor", 0.01))}
+		switch mode := in.Text("mode"); mode {
 		case "", "rows":
 		case "columns":
 			o.Columns = true
 		default:
-			in.bad("mode", "rows or columns", mode)
+			in.Bad("mode", "rows or columns", mode)
 		}
 		return o
 	}
-	r.bad(key, "L1, L2, L1L2 or OrthogonalRegularizer", class)
+	r.Bad(key, "L1, L2, L1L2 or OrthogonalRegularizer", class)
 	return nil
-}
-
-// numberOr reads a number that has a default.
-func (r *reader) numberOr(key string, otherwise float32) float32 {
-	if _, ok := r.get(key); !ok {
-		return otherwise
-	}
-	return float32(r.number(key))
 }
 
 // regularizerConfig is the config of a regularizer: of one that has none, the error.
@@ -257,13 +250,13 @@ func regularizerConfig(r Regularizer) any {
 	}
 	switch v := r.(type) {
 	case L1L2:
-		return map[string]any{"class_name": "L1L2", "config": map[string]any{"l1": widen(v.L1), "l2": widen(v.L2)}}
+		return map[string]any{"class_name": "L1L2", "config": map[string]any{"l1": arguments.Widen(v.L1), "l2": arguments.Widen(v.L2)}}
 	case OrthogonalRegularizer:
 		mode := "rows"
 		if v.Columns {
 			mode = "columns"
 		}
-		return map[string]any{"class_name": "OrthogonalRegularizer", "config": map[string]any{"factor": widen(v.Factor), "mode": mode}}
+		return map[string]any{"class_name": "OrthogonalRegularizer", "config": map[string]any{"factor": arguments.Widen(v.Factor), "mode": mode}}
 	}
 	return fmt.Errorf("%T has no config: only the named regularizers of this package have one", r)
 }

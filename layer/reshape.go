@@ -121,7 +121,7 @@ func (l *Reshape) Config() Config {
 
 func reshapeFromConfig(c Config) (Layer, error) {
 	r := c.reader()
-	target, o := r.ints("target_shape"), r.options()
+	target, o := r.Ints("target_shape"), r.options()
 	if err := r.done("Reshape"); err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 
 	"github.com/rowan-embeddings/rowan/internal/fingerprint"
@@ -143,26 +142,26 @@ func stringLookupFromConfig(c Config) (Layer, error) {
 	r := c.reader()
 	o := StringLookupOptions{MaxTokens: r.most(0), NumOOV: r.unknown()}
 	o.Options = r.lookupOptions("string")
-	if _, ok := r.get("mask_token"); ok {
-		mask := r.text("mask_token")
+	if _, ok := r.Get("mask_token"); ok {
+		mask := r.Text("mask_token")
 		o.Mask = &mask
 	}
-	if e := r.text("encoding"); e != "" && e != "utf-8" {
-		r.bad("encoding", "utf-8", e)
+	if e := r.Text("encoding"); e != "" && e != "utf-8" {
+		r.Bad("encoding", "utf-8", e)
 	}
 	unknown := oovToken
-	if t := r.text("oov_token"); t != "" {
+	if t := r.Text("oov_token"); t != "" {
 		unknown = t
 	}
 	if unknown != oovToken {
-		r.bad("oov_token", oovToken, unknown)
+		r.Bad("oov_token", oovToken, unknown)
 	}
-	if list, ok := r.list("vocabulary"); ok {
+	if list, ok := r.List("vocabulary"); ok {
 		o.Vocabulary = []string{}
 		for _, v := range list {
 			token, ok := v.(string)
 			if !ok {
-				r.bad("vocabulary", "a list of strings", v)
+				r.Bad("vocabulary", "a list of strings", v)
 			}
 			o.Vocabulary = append(o.Vocabulary, token)
 		}
@@ -177,27 +176,27 @@ func stringLookupFromConfig(c Config) (Layer, error) {
 
 // lookupOptions reads the keys that Keras' lookups share, and refuses what an
 // embedding has no use for.
-func (r *reader) lookupOptions(dtype string) Options {
-	if m := r.text("output_mode"); m != "" && m != "int" {
-		r.bad("output_mode", `"int", the indices that an embedding takes`, m)
+func (r reader) lookupOptions(dtype string) Options {
+	if m := r.Text("output_mode"); m != "" && m != "int" {
+		r.Bad("output_mode", `"int", the indices that an embedding takes`, m)
 	}
 	for _, key := range []string{"invert", "sparse", "pad_to_max_tokens"} {
-		if r.flag(key) {
-			r.bad(key, "false", true)
+		if r.Flag(key) {
+			r.Bad(key, "false", true)
 		}
 	}
 	for _, key := range []string{"idf_weights", "salt"} {
-		if v, ok := r.get(key); ok {
-			r.bad(key, "null", v)
+		if v, ok := r.Get(key); ok {
+			r.Bad(key, "null", v)
 		}
 	}
-	if m := r.text("oov_method"); m != "" && m != "floormod" {
-		r.bad("oov_method", "floormod", m)
+	if m := r.Text("oov_method"); m != "" && m != "floormod" {
+		r.Bad("oov_method", "floormod", m)
 	}
-	if t := r.text("vocabulary_dtype"); t != "" && t != dtype {
-		r.bad("vocabulary_dtype", dtype, t)
+	if t := r.Text("vocabulary_dtype"); t != "" && t != dtype {
+		r.Bad("vocabulary_dtype", dtype, t)
 	}
-	r.get("vocabulary_size") // follows from the rest
+	r.Get("vocabulary_size") // follows from the rest
 	return r.idOptions()
 }
 
@@ -206,28 +205,24 @@ func (r *reader) lookupOptions(dtype string) Options {
 func (b *Base) idConfig() Config { return b.BaseConfig().with(Config{"dtype": "int64"}) }
 
 // idOptions is the inverse of idConfig.
-func (r *reader) idOptions() Options {
+func (r reader) idOptions() Options {
 	// Keras 3 writes float32 for its lookups, whatever they give.
 	if d := r.dtype(); !slices.Contains([]string{"", "int64", "string", "float32"}, d) {
-		r.bad("dtype", "int64", d)
+		r.Bad("dtype", "int64", d)
 	}
-	rest := &reader{c: maps.Clone(r.c), read: r.read, err: r.err}
-	delete(rest.c, "dtype")
-	o := rest.options()
-	r.err = rest.err
-	return o
+	return r.optionsOfIDs()
 }
 
 // unknown reads num_oov_indices: how Options count them.
-func (r *reader) unknown() int {
-	if _, ok := r.get("num_oov_indices"); !ok {
+func (r reader) unknown() int {
+	if _, ok := r.Get("num_oov_indices"); !ok {
 		return 1
 	}
-	switch n := r.int("num_oov_indices"); {
+	switch n := r.Int("num_oov_indices"); {
 	case n == 0:
 		return -1
 	case n < 0 || n > maxUnknown:
-		r.bad("num_oov_indices", fmt.Sprintf("from 0 to %d", maxUnknown), n)
+		r.Bad("num_oov_indices", fmt.Sprintf("from 0 to %d", maxUnknown), n)
 		return 1
 	default:
 		return n
@@ -235,52 +230,15 @@ func (r *reader) unknown() int {
 }
 
 // most reads max_tokens, less those that are counted elsewhere.
-func (r *reader) most(less int) int {
-	if _, ok := r.get("max_tokens"); !ok {
+func (r reader) most(less int) int {
+	if _, ok := r.Get("max_tokens"); !ok {
 		return 0
 	}
-	n := r.int("max_tokens")
+	n := r.Int("max_tokens")
 	if n <= less {
-		r.bad("max_tokens", fmt.Sprintf("null, or more than %d", less), n)
+		r.Bad("max_tokens", fmt.Sprintf("null, or more than %d", less), n)
 	}
 	return n - less
-}
-
-// asID reads an id of 64 bits: see id.
-func (r *reader) asID(key string, v any) int64 {
-	in := Config{key: v}.reader()
-	id := in.id(key)
-	if id == nil || in.err != nil {
-		r.bad(key, "integers of at most 53 bits, or int64", v)
-		return 0
-	}
-	return *id
-}
-
-// list reads a list of anything.
-func (r *reader) list(key string) ([]any, bool) {
-	v, ok := r.get(key)
-	if !ok {
-		return nil, false
-	}
-	switch list := v.(type) {
-	case []any:
-		return list, true
-	case []string:
-		return anys(list), true
-	case []int64:
-		return anys(list), true
-	}
-	r.bad(key, "a list", v)
-	return nil, false
-}
-
-func anys[T any](list []T) []any {
-	all := make([]any, len(list))
-	for i, v := range list {
-		all[i] = v
-	}
-	return all
 }
 
 // withoutSpecial drops the tokens that Keras may list in front of a vocabulary.
