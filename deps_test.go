@@ -24,7 +24,7 @@ var levels = [][]string{
 	{"internal/text", "internal/format", "internal/checkpoint", "internal/arguments", "initializer", "constraint", "optim", "metric"},
 	{"internal/keymap"},
 	{"."},
-	{"dataset", "internal/dense", "internal/tabletest"},
+	{"dataset", "internal/dense", "internal/kink", "internal/tabletest"},
 	{"layer"},
 	{"model", "layer/op", "dataset/baseline"},
 	{"recipe"},
@@ -53,7 +53,7 @@ var restricted = map[string]struct {
 	"C":                               {nil, "the product builds with CGO_ENABLED=0"},
 	"github.com/goccy/go-yaml":        {[]string{"cmd/rowan"}, "a configuration is a Go struct; only the command reads YAML"},
 	"github.com/urfave/cli":           {[]string{"cmd/rowan"}, "only the command has a command line"},
-	"github.com/gomlx":                {[]string{"internal/dense", "layer"}, "one place runs the graph, and layers describe it"},
+	"github.com/gomlx":                {[]string{"internal/dense", "internal/kink", "layer"}, "one place runs the graph, and layers describe it"},
 	"github.com/gomlx/gomlx/ml":       {nil, "variables, layers and optimizers are ours"},
 	"github.com/gomlx/gomlx/backends": {nil, "it registers back ends on import, XLA among them, which wants to download"},
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan/internal/kink"
 )
 
 // activations are Keras' functions by name: those of Keras 3, with its values
@@ -12,12 +14,12 @@ import (
 // fails there too.
 var activations = map[string]func(*graph.Node) *graph.Node{
 	"linear":         func(x *graph.Node) *graph.Node { return x },
-	"relu":           relu,
+	"relu":           kink.Relu,
 	"relu6":          relu6,
-	"leaky_relu":     func(x *graph.Node) *graph.Node { return graph.Add(relu(x), graph.MulScalar(negative(x), 0.2)) },
+	"leaky_relu":     func(x *graph.Node) *graph.Node { return graph.Add(kink.Relu(x), graph.MulScalar(negative(x), 0.2)) },
 	"sigmoid":        graph.Sigmoid,
 	"hard_sigmoid":   hardSigmoid,
-	"log_sigmoid":    func(x *graph.Node) *graph.Node { return graph.Neg(softplus(graph.Neg(x))) },
+	"log_sigmoid":    func(x *graph.Node) *graph.Node { return graph.Neg(kink.Softplus(graph.Neg(x))) },
 	"sparse_sigmoid": func(x *graph.Node) *graph.Node { return graph.MulScalar(graph.AddScalar(hardTanh(x), 1), 0.5) },
 	"tanh":           graph.Tanh,
 	"hard_tanh":      hardTanh,
@@ -27,10 +29,10 @@ var activations = map[string]func(*graph.Node) *graph.Node{
 	"softmax":        func(x *graph.Node) *graph.Node { return graph.Softmax(x, -1) },
 	"log_softmax":    func(x *graph.Node) *graph.Node { return graph.LogSoftmax(x, -1) },
 	"sparsemax":      sparsemax,
-	"softplus":       softplus,
+	"softplus":       kink.Softplus,
 	"sparse_plus":    sparsePlus,
 	"squareplus":     squareplus,
-	"softsign":       func(x *graph.Node) *graph.Node { return graph.Div(x, graph.AddScalar(abs(x), 1)) },
+	"softsign":       func(x *graph.Node) *graph.Node { return graph.Div(x, graph.AddScalar(kink.Abs(x), 1)) },
 	"exponential":    graph.Exp,
 	"elu":            elu,
 	"celu":           elu, // the same where alpha is 1, Keras' default
@@ -41,48 +43,30 @@ var activations = map[string]func(*graph.Node) *graph.Node{
 	"hard_swish":     hardSilu,
 	"gelu":           gelu,
 	"glu":            glu,
-	"mish":           func(x *graph.Node) *graph.Node { return graph.Mul(x, graph.Tanh(softplus(x))) },
+	"mish":           func(x *graph.Node) *graph.Node { return graph.Mul(x, graph.Tanh(kink.Softplus(x))) },
 }
-
-// relu has gradient 0 at 0, as Keras' has.
-func relu(x *graph.Node) *graph.Node {
-	return graph.Where(graph.GreaterThan(x, graph.ScalarZero(x.Graph(), x.DType())), x, graph.ZerosLike(x))
-}
-
-// softplus is log(1 + exp(x)), without overflow: max(x, 0) + log(1 + exp(-|x|)).
-// Maximum and absolute value are written as products with constant factors,
-// so that the gradient at 0 is sigmoid(0), where a kinked form has another.
-func softplus(x *graph.Node) *graph.Node {
-	positive := graph.GreaterOrEqual(x, graph.ScalarZero(x.Graph(), x.DType()))
-	step := graph.ConvertDType(positive, x.DType()) // 1 or 0, constant
-	sign := graph.AddScalar(graph.MulScalar(step, 2), -1)
-	return graph.Add(graph.Mul(x, step), graph.Log1P(graph.Exp(graph.Neg(graph.Mul(x, sign)))))
-}
-
-// abs is |x| with gradient 0 at 0, as Keras has; the engine's own has 1.
-func abs(x *graph.Node) *graph.Node { return graph.Mul(x, graph.StopGradient(graph.Sign(x))) }
 
 // elu is x above 0, exp(x)-1 below; the exponential sees no positive number,
 // whose overflow would make a NaN of the gradient.
 func elu(x *graph.Node) *graph.Node {
-	return graph.AddScalar(graph.Add(relu(x), graph.Exp(negative(x))), -1)
+	return graph.AddScalar(graph.Add(kink.Relu(x), graph.Exp(negative(x))), -1)
 }
 
 // negative is x below 0, else 0.
-func negative(x *graph.Node) *graph.Node { return graph.Sub(x, relu(x)) }
+func negative(x *graph.Node) *graph.Node { return graph.Sub(x, kink.Relu(x)) }
 
 // selu is elu with the two constants that keep mean 0 and variance 1
 // (Klambauer et al. 2017).
 func selu(x *graph.Node) *graph.Node {
 	const alpha, scale = 1.6732632423543772, 1.0507009873554805
 	low := graph.AddScalar(graph.Exp(negative(x)), -1)
-	return graph.MulScalar(graph.Add(relu(x), graph.MulScalar(low, alpha)), scale)
+	return graph.MulScalar(graph.Add(kink.Relu(x), graph.MulScalar(low, alpha)), scale)
 }
 
 func silu(x *graph.Node) *graph.Node { return graph.Mul(x, graph.Sigmoid(x)) }
 
 // relu6 is relu, cut at 6, with gradient 0 where it is cut.
-func relu6(x *graph.Node) *graph.Node { return graph.MinScalar(relu(x), 6) }
+func relu6(x *graph.Node) *graph.Node { return graph.MinScalar(kink.Relu(x), 6) }
 
 func hardSigmoid(x *graph.Node) *graph.Node {
 	return graph.DivScalar(relu6(graph.AddScalar(x, 3)), 6)
@@ -98,7 +82,7 @@ const shrink = 0.5
 
 // outside is y where |x| is above the threshold, else 0.
 func outside(x, y *graph.Node) *graph.Node {
-	far := graph.GreaterThan(abs(x), graph.Scalar(x.Graph(), x.DType(), shrink))
+	far := graph.GreaterThan(kink.Abs(x), graph.Scalar(x.Graph(), x.DType(), shrink))
 	return graph.Where(far, y, graph.ZerosLike(y))
 }
 
@@ -112,7 +96,7 @@ func softShrink(x *graph.Node) *graph.Node {
 // that touches both. Above 1 the cut adds what the parabola lacks.
 func sparsePlus(x *graph.Node) *graph.Node {
 	middle := graph.MulScalar(graph.Square(graph.AddScalar(hardTanh(x), 1)), 0.25)
-	return graph.Add(middle, relu(graph.AddScalar(x, -1)))
+	return graph.Add(middle, kink.Relu(graph.AddScalar(x, -1)))
 }
 
 // squareplus is (x + √(x²+4))/2.
@@ -127,7 +111,7 @@ func squareplus(x *graph.Node) *graph.Node {
 // τ is the sum of the entries that count, less 1, over their number.
 func sparsemax(x *graph.Node) *graph.Node {
 	value := graph.StopGradient(x)
-	above := relu(graph.Sub(graph.InsertAxes(value, -2), graph.InsertAxes(value, -1))) // [i, j] is x_j - x_i
+	above := kink.Relu(graph.Sub(graph.InsertAxes(value, -2), graph.InsertAxes(value, -1))) // [i, j] is x_j - x_i
 	lost := graph.ReduceSum(above, -1)
 	counts := asFloat(graph.LessThan(lost, graph.ScalarOne(x.Graph(), x.DType())))
 	n := graph.ReduceAndKeep(counts, graph.ReduceSum, -1)

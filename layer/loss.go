@@ -5,6 +5,8 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan/internal/kink"
 )
 
 // Loss computes the loss of every example (and time step): it reduces the last
@@ -20,7 +22,7 @@ func MeanSquaredError(truth, prediction *graph.Node) *graph.Node {
 // MeanAbsoluteError is the mean of |prediction - truth| over the last dimension.
 func MeanAbsoluteError(truth, prediction *graph.Node) *graph.Node {
 	sameShape(truth, prediction)
-	return lastMean(abs(graph.Sub(prediction, truth)))
+	return lastMean(kink.Abs(graph.Sub(prediction, truth)))
 }
 
 // BinaryCrossentropy is the mean over the last dimension of the cross entropy
@@ -50,7 +52,7 @@ const clipEpsilon = 1e-7
 // softplus(z) - z·truth.
 func BinaryCrossentropyFromLogits(truth, logits *graph.Node) *graph.Node {
 	sameShape(truth, logits)
-	return lastMean(graph.Sub(softplus(logits), graph.Mul(logits, truth)))
+	return lastMean(graph.Sub(kink.Softplus(logits), graph.Mul(logits, truth)))
 }
 
 // CategoricalCrossentropy is -Σ truth·log(prediction) over the last dimension:

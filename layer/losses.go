@@ -5,14 +5,16 @@ import (
 	"math"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan/internal/kink"
 )
 
 // MeanAbsolutePercentageError is the mean of 100·|prediction - truth|/|truth|
 // over the last dimension, with |truth| at least 1e-7.
 func MeanAbsolutePercentageError(truth, prediction *graph.Node) *graph.Node {
 	sameShape(truth, prediction)
-	share := graph.Div(graph.Sub(truth, prediction), graph.MaxScalar(abs(truth), clipEpsilon))
-	return graph.MulScalar(lastMean(abs(share)), 100)
+	share := graph.Div(graph.Sub(truth, prediction), graph.MaxScalar(kink.Abs(truth), clipEpsilon))
+	return graph.MulScalar(lastMean(kink.Abs(share)), 100)
 }
 
 // MeanSquaredLogarithmicError is the mean of (log(1+prediction) - log(1+truth))²
@@ -30,7 +32,7 @@ func MeanSquaredLogarithmicError(truth, prediction *graph.Node) *graph.Node {
 func LogCosh(truth, prediction *graph.Node) *graph.Node {
 	sameShape(truth, prediction)
 	x := graph.Sub(prediction, truth)
-	return lastMean(graph.AddScalar(graph.Add(x, softplus(graph.MulScalar(x, -2))), -math.Ln2))
+	return lastMean(graph.AddScalar(graph.Add(x, kink.Softplus(graph.MulScalar(x, -2))), -math.Ln2))
 }
 
 // NewHuber returns the Huber loss: half the squared error up to delta, and
@@ -42,7 +44,7 @@ func NewHuber(delta float64) (Loss, error) {
 	}
 	return func(truth, prediction *graph.Node) *graph.Node {
 		sameShape(truth, prediction)
-		off := abs(graph.Sub(prediction, truth))
+		off := kink.Abs(graph.Sub(prediction, truth))
 		near := graph.MinScalar(off, delta) // off, or delta where it is more
 		line := graph.MulScalar(graph.Sub(off, near), delta)
 		return lastMean(graph.Add(graph.MulScalar(graph.Square(near), 0.5), line))
@@ -91,7 +93,7 @@ func hinge(truth, prediction *graph.Node) *graph.Node {
 	binary := graph.LogicalAll(graph.LogicalOr(graph.Equal(truth, zero), graph.Equal(truth, one)))
 	binary = graph.BroadcastToDims(binary, truth.Shape().Dimensions...)
 	sign := graph.Where(binary, graph.AddScalar(graph.MulScalar(truth, 2), -1), truth)
-	return relu(graph.OneMinus(graph.Mul(sign, prediction)))
+	return kink.Relu(graph.OneMinus(graph.Mul(sign, prediction)))
 }
 
 // CategoricalHinge is by how much the prediction of the right class, of one-hot
@@ -100,7 +102,7 @@ func CategoricalHinge(truth, prediction *graph.Node) *graph.Node {
 	sameShape(truth, prediction)
 	right := lastSum(graph.Mul(truth, prediction))
 	wrong := graph.ReduceMax(graph.Mul(graph.OneMinus(truth), prediction), -1)
-	return relu(graph.AddScalar(graph.Sub(wrong, right), 1))
+	return kink.Relu(graph.AddScalar(graph.Sub(wrong, right), 1))
 }
 
 // CrossentropyOptions are the optional arguments of the cross entropies. The

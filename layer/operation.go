@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan/internal/kink"
 )
 
 // OperationOptions are the arguments of an operation.
@@ -72,7 +74,7 @@ func (o *OperationOptions) axes(rank int) []int {
 
 // operations are the operations by name. Names are part of configs.
 var operations = map[string]operation{
-	"abs":         unary(abs),
+	"abs":         unary(kink.Abs),
 	"neg":         unary(graph.Neg),
 	"square":      unary(graph.Square),
 	"sqrt":        unary(graph.Sqrt),

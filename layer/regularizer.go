@@ -8,6 +8,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/internal/arguments"
+	"github.com/rowan-embeddings/rowan/internal/kink"
 	"github.com/rowan-embeddings/rowan/internal/nils"
 )
 
@@ -44,7 +45,7 @@ func (L1L2) Class() string { return "L1L2" }
 
 // Penalty implements [Regularizer].
 func (r L1L2) Penalty(x *graph.Node) *graph.Node {
-	l1 := func() *graph.Node { return graph.MulScalar(graph.ReduceAllSum(abs(x)), float64(r.L1)) }
+	l1 := func() *graph.Node { return graph.MulScalar(graph.ReduceAllSum(kink.Abs(x)), float64(r.L1)) }
 	l2 := func() *graph.Node { return graph.MulScalar(graph.ReduceAllSum(graph.Square(x)), float64(r.L2)) }
 	switch {
 	case r.L2 == 0:
@@ -105,7 +106,7 @@ func (r OrthogonalRegularizer) Penalty(x *graph.Node) *graph.Node {
 	// Keras divides by a norm of at least 1e-7.
 	square := graph.ReduceAndKeep(graph.Square(x), graph.ReduceSum, 1)
 	x = graph.Div(x, graph.Sqrt(graph.MaxScalar(square, 1e-14)))
-	cosines := abs(graph.Einsum("ij,kj->ik", x, x))
+	cosines := kink.Abs(graph.Einsum("ij,kj->ik", x, x))
 	others := graph.Mul(cosines, graph.OneMinus(graph.DiagonalWithValue(graph.ScalarOne(x.Graph(), x.DType()), n)))
 	pairs := float64(n) * (float64(n) - 1) / 2
 	return graph.MulScalar(graph.ReduceAllSum(others), 0.5*float64(r.Factor)/pairs)
