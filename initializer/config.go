@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rowan-embeddings/rowan/internal/classname"
 	"github.com/rowan-embeddings/rowan/internal/exactjson"
 	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/internal/suggest"
@@ -78,7 +79,7 @@ func kindByName(name string) (kind, error) {
 		class = now
 	}
 	for _, k := range kinds {
-		if n := k.defaults.Name(); n == class || snake(n) == class {
+		if n := k.defaults.Name(); n == class || classname.Snake(n) == class {
 			return k, nil
 		}
 	}
@@ -89,25 +90,13 @@ func kindByName(name string) (kind, error) {
 func Names() []string {
 	var names []string
 	for _, k := range kinds {
-		names = append(names, snake(k.defaults.Name()))
+		names = append(names, classname.Snake(k.defaults.Name()))
 	}
 	for alias := range aliases {
 		names = append(names, alias)
 	}
 	slices.Sort(names)
 	return names
-}
-
-// snake turns "GlorotUniform" into "glorot_uniform".
-func snake(name string) string {
-	var b strings.Builder
-	for i, r := range name {
-		if r >= 'A' && r <= 'Z' && i > 0 {
-			b.WriteByte('_')
-		}
-		b.WriteString(strings.ToLower(string(r)))
-	}
-	return b.String()
 }
 
 // ToConfig returns the config of an initializer of this package. Another type

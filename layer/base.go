@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/rowan-embeddings/rowan/internal/classname"
 	"github.com/rowan-embeddings/rowan/internal/nils"
 )
 
@@ -103,7 +104,7 @@ func (b *Base) bind(s *Scope) {
 		b.scope = s
 	}
 	if b.name == "" {
-		b.name = b.scope.unique(snake(b.Class()))
+		b.name = b.scope.unique(classname.Snake(b.Class()))
 	}
 }
 
@@ -194,7 +195,7 @@ func (b *Base) bindInside(outer *Base) {
 	}
 	taken := func(l Layer) bool { return l.core() != b && l.core().name == b.name }
 	for {
-		b.name = outer.NameScope().unique(snake(b.Class()))
+		b.name = outer.NameScope().unique(classname.Snake(b.Class()))
 		if !slices.ContainsFunc(outer.layers, taken) {
 			return
 		}

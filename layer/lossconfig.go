@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/rowan-embeddings/rowan/internal/classname"
 	"github.com/rowan-embeddings/rowan/internal/suggest"
 )
 
@@ -64,7 +65,7 @@ func LossNames() []string {
 //
 // A loss is always the mean over the batch, Keras' "sum_over_batch_size".
 func LossFromConfig(c LossConfig) (Loss, error) {
-	name := snake(c.ClassName)
+	name := classname.Snake(c.ClassName)
 	if full, ok := lossAliases[name]; ok {
 		name = full
 	}

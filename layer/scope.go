@@ -2,9 +2,7 @@ package layer
 
 import (
 	"fmt"
-	"strings"
 	"sync"
-	"unicode"
 )
 
 // Scope gives layers their default names, and their weights a seed. The layers
@@ -59,21 +57,3 @@ func (s *Scope) Reserve(name string) {
 
 // process is the scope of layers that are used without one.
 var process = NewScope(0)
-
-// snake turns a class name into Keras' snake case: "GlobalAveragePooling1D"
-// becomes "global_average_pooling1d".
-func snake(class string) string {
-	var b strings.Builder
-	runes := []rune(class)
-	for i, r := range runes {
-		if unicode.IsUpper(r) && i > 0 {
-			before := runes[i-1]
-			next := i+1 < len(runes) && unicode.IsLower(runes[i+1])
-			if unicode.IsLower(before) || (unicode.IsUpper(before) && next) {
-				b.WriteByte('_')
-			}
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String()
-}

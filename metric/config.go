@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"unicode"
 
+	"github.com/rowan-embeddings/rowan/internal/classname"
 	"github.com/rowan-embeddings/rowan/internal/suggest"
 )
 
@@ -155,21 +154,14 @@ func (c Config) arguments(kind string) ([]byte, error) {
 	return text, nil
 }
 
-// irregular are the class names that snake does not turn into a name.
-var irregular = map[string]string{"AUC": "auc", "KLDivergence": "kl_divergence", "R2Score": "r2_score", "NDCG": "ndcg", "MRR": "mrr",
-	"MSE": "mse", "RMSE": "rmse", "MAE": "mae", "MAPE": "mape", "MSLE": "msle", "LogLoss": "logloss", "TopKCategoricalAccuracy": "top_k_categorical_accuracy"}
+// irregular are the class names whose snake case is no name.
+var irregular = map[string]string{"R2Score": "r2_score", "LogLoss": "logloss"}
 
-// snake turns a class name into snake case: "BinaryAccuracy" is "binary_accuracy".
+// snake turns a class name into a name of [Names]: "BinaryAccuracy" is
+// "binary_accuracy".
 func snake(class string) string {
 	if name, ok := irregular[class]; ok {
 		return name
 	}
-	var b strings.Builder
-	for i, r := range class {
-		if unicode.IsUpper(r) && i > 0 {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String()
+	return classname.Snake(class)
 }
