@@ -1,6 +1,7 @@
-"""Records what Keras' activations, layers and losses compute, for package layer.
+"""Records what Keras' activations and layers compute, for package layer, and its
+losses, for package loss.
 
-    python record_layers.py FOLDER     in the environment "keras"
+    python record_layers.py LAYERS LOSSES     two folders, in the environment "keras"
 
 Beside values there are gradients: those of activations by their input, times
 weights that no symmetry cancels; those of losses by the prediction.
@@ -189,23 +190,33 @@ def losses():
     yield loss_case(k.BinaryFocalCrossentropy(from_logits=True, apply_class_balancing=True), binary(4, 3), 3 * normal(4, 3), weights)
 
 
-def main(folder):
+def write(f, name, cases):
+    f.write(f',\n"{name}":[\n' + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "\n]")
+
+
+def main(layer_folder, loss_folder):
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     import keras
 
-    parts = {"layers": layers(), "attention": attention(), "losses": losses()}
-    path = os.path.join(folder, "keras.json")
+    path = os.path.join(layer_folder, "keras.json")
     with open(path, "w") as f:
         acts = activations()
         f.write(f'{{"keras":"{keras.__version__}",\n"activations":{{"x":{json.dumps(acts["x"])},"weight":{json.dumps(acts["weight"])},"cases":[\n')
         f.write(",\n".join(json.dumps(c, separators=(",", ":")) for c in acts["cases"]) + "\n]}")
-        for name, cases in parts.items():
-            f.write(f',\n"{name}":[\n' + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "\n]")
+        write(f, "layers", layers())
+        write(f, "attention", attention())
+        f.write("}\n")
+    print(f"{path}: {os.path.getsize(path)} bytes")
+    # After the layers: the random numbers go on from theirs.
+    path = os.path.join(loss_folder, "keras.json")
+    with open(path, "w") as f:
+        f.write(f'{{"keras":"{keras.__version__}"')
+        write(f, "losses", losses())
         f.write("}\n")
     print(f"{path}: {os.path.getsize(path)} bytes")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
-    main(sys.argv[1])
+    main(*sys.argv[1:])

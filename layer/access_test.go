@@ -11,6 +11,7 @@ import (
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -97,7 +98,7 @@ func TestEmbeddingActivityRegularizer(t *testing.T) {
 	in := idInput(t, s)
 	g := newEmbedding(t, 2, 2, layer.EmbeddingOptions{Options: layer.Options{Activity: r, Weights: [][]float32{{1, -2, 3, 0}}}})
 	p := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{in}, []*layer.Tensor{apply(t, g, in)}))
-	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: []layer.Loss{nil}}))
+	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: []loss.Func{nil}}))
 	arrays, err := p.NewHostStage().Lookup(context.Background(), false, ids(t, []int{2}, 0, 1))
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +115,7 @@ func TestProgramReportsMetrics(t *testing.T) {
 	s := layer.NewScope(1)
 	in := input(t, s, 2)
 	p := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{in}, []*layer.Tensor{apply(t, newMeanLoss(), in)}))
-	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: []layer.Loss{layer.MeanAbsoluteError}}))
+	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: []loss.Func{loss.MeanAbsoluteError}}))
 	if q.MetricNames() != nil {
 		t.Errorf("metrics before a run: %v", q.MetricNames())
 	}
@@ -131,7 +132,7 @@ func TestProgramReportsMetrics(t *testing.T) {
 		t.Errorf("no labels: %v", err)
 	}
 	for name, o := range map[string]layer.ProgramOptions{
-		"losses":  {Losses: []layer.Loss{nil, nil}},
+		"losses":  {Losses: []loss.Func{nil, nil}},
 		"weights": {LossWeights: []float32{1, 2}},
 	} {
 		if _, err := p.Program(o); !errors.Is(err, layer.ErrArgument) || !strings.Contains(err.Error(), name) {
@@ -148,7 +149,7 @@ func TestOneTableTwice(t *testing.T) {
 	l := newEmbedding(t, 2, 1, layer.EmbeddingOptions{Options: layer.Options{Weights: [][]float32{{1, 2}}}})
 	sum := apply(t, layer.NewAdd(layer.Options{}), apply(t, l, a), apply(t, l, b))
 	p := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{a, b}, []*layer.Tensor{sum}))
-	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Training: true, Losses: []layer.Loss{layer.MeanSquaredError}}))
+	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Training: true, Losses: []loss.Func{loss.MeanSquaredError}}))
 	if err := l.Table().SetOptimizer(&optim.Optimizer{Updater: optim.SGD{}, Rate: optim.Constant(1)}); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -176,8 +177,8 @@ func TestSharedLayer(t *testing.T) {
 		t.Errorf("plan has %d layers, %d nodes, %d variables; want 1, 2, 2", len(p.Layers), len(p.Graph), len(p.Variables()))
 	}
 	// The weight's penalty counts once, however often the layer is called.
-	zero := layer.Loss(layer.MeanSquaredError)
-	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: []layer.Loss{zero, nil}}))
+	zero := loss.Func(loss.MeanSquaredError)
+	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: []loss.Func{zero, nil}}))
 	stage := p.NewHostStage()
 	in := floats(t, 3, 4)
 	arrays, err := stage.Lookup(context.Background(), false, in, in)

@@ -9,6 +9,7 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -97,7 +98,7 @@ func ExampleHostStage() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	program, err := plan.Program(layer.ProgramOptions{Training: true, Losses: []layer.Loss{layer.MeanSquaredError}})
+	program, err := plan.Program(layer.ProgramOptions{Training: true, Losses: []loss.Func{loss.MeanSquaredError}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/model"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
@@ -421,7 +422,7 @@ func TestLossesOfEveryCall(t *testing.T) {
 	s := layer.NewScope(1)
 	a, b := input(t, s, 1), input(t, s, 1)
 	p := must[*layer.Plan](t)(layer.NewPlan([]*layer.Tensor{a, b}, []*layer.Tensor{apply(t, l, a), apply(t, l, b)}))
-	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: []layer.Loss{nil, nil}}))
+	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: []loss.Func{nil, nil}}))
 	arrays := []dense.Array{dense.Floats([]float32{1, 3}, 2, 1), dense.Floats([]float32{10, 30}, 2, 1)}
 	if r := must[*dense.Results](t)(q.Run(args(q, arrays))); r.Loss != 2+4+20+40 {
 		t.Errorf("loss of two calls = %v, want 66", r.Loss)

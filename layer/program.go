@@ -3,12 +3,14 @@ package layer
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"sync/atomic"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/metric"
 )
 
@@ -23,7 +25,7 @@ type ProgramOptions struct {
 	Seed uint64
 	// Losses has a loss for each output, nil where it has none. Default: no
 	// loss is computed.
-	Losses []Loss
+	Losses []loss.Func
 	// LossWeights multiply the losses. Default: all 1.
 	LossWeights []float32
 	// SampleWeights adds an input of one weight an example, after the labels.
@@ -221,4 +223,22 @@ func (q *Program) total(c *Call, losses []*graph.Node) *graph.Node {
 		add(n)
 	}
 	return sum
+}
+
+// meanLoss averages per-example losses. A mask leaves entries out, of the
+// count too; sample weights multiply the losses and not the count, as in Keras.
+func meanLoss(l, mask, weights *graph.Node) *graph.Node {
+	count := float64(l.Shape().Size())
+	if weights != nil {
+		w := weights
+		for w.Rank() < l.Rank() {
+			w = graph.InsertAxes(w, -1)
+		}
+		l = graph.Mul(l, graph.BroadcastToDims(w, l.Shape().Dimensions...))
+	}
+	if mask == nil || !slices.Equal(mask.Shape().Dimensions, l.Shape().Dimensions) {
+		return graph.DivScalar(graph.ReduceAllSum(l), count)
+	}
+	m := graph.ConvertDType(mask, l.DType())
+	return graph.Div(graph.ReduceAllSum(graph.Mul(l, m)), graph.MaxScalar(graph.ReduceAllSum(m), 1))
 }

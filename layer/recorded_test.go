@@ -26,7 +26,6 @@ type recorded struct {
 	}
 	Layers    []recordedLayer
 	Attention []recordedLayer
-	Losses    []recordedLoss
 }
 
 type recordedArray struct {
@@ -46,15 +45,6 @@ type recordedLayer struct {
 	WeightsAfter [][]float32 `json:"weights_after"`
 }
 
-type recordedLoss struct {
-	ClassName         string `json:"class_name"`
-	Config            layer.Config
-	Truth, Prediction recordedArray
-	Weights           []float32
-	Value             float64
-	Gradient          []float32
-}
-
 func readRecorded(t *testing.T) *recorded {
 	t.Helper()
 	text := must[[]byte](t)(os.ReadFile("testdata/keras.json"))
@@ -62,9 +52,9 @@ func readRecorded(t *testing.T) *recorded {
 	if err := json.Unmarshal(text, r); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Activations.Cases) != 31 || len(r.Layers) != 23 || len(r.Attention) != 4 || len(r.Losses) != 35 {
-		t.Fatalf("%d activations, %d layers, %d attentions and %d losses were recorded, want 31, 23, 4 and 35",
-			len(r.Activations.Cases), len(r.Layers), len(r.Attention), len(r.Losses))
+	if len(r.Activations.Cases) != 31 || len(r.Layers) != 23 || len(r.Attention) != 4 {
+		t.Fatalf("%d activations, %d layers and %d attentions were recorded, want 31, 23 and 4",
+			len(r.Activations.Cases), len(r.Layers), len(r.Attention))
 	}
 	return r
 }
@@ -183,36 +173,5 @@ func TestAttentionIsThatOfKeras(t *testing.T) {
 		in[1].Mask = c.Mask
 		out := run(t, layer.NewHistoryAttention(false, layer.Options{}), in...).Values[0].Floats
 		agree(t, fmt.Sprint("case ", i), out.Data(), c.Output.Values)
-	}
-}
-
-// TestLossesAreThoseOfKeras: the value, and the gradient by the prediction.
-func TestLossesAreThoseOfKeras(t *testing.T) {
-	for _, c := range readRecorded(t).Losses {
-		l, err := layer.LossFromConfig(layer.LossConfig{ClassName: c.ClassName, Config: c.Config})
-		if err != nil {
-			t.Errorf("%s: %v", c.ClassName, err)
-			continue
-		}
-		p := must[*dense.Program](t)(dense.New(dense.Config{Name: c.ClassName, Train: true, InputGradients: []int{0}, Build: func(tr *dense.Trace) (dense.Result, error) {
-			each := l(tr.Input(1), tr.Input(0))
-			size := float64(each.Shape().Size())
-			if c.Weights != nil {
-				each = graph.Mul(each, tr.Input(2))
-			}
-			return dense.Result{Loss: graph.DivScalar(graph.ReduceAllSum(each), size)}, nil
-		}}))
-		arrays := []dense.Array{dense.Floats(c.Prediction.Values, c.Prediction.Shape...), dense.Floats(c.Truth.Values, c.Truth.Shape...)}
-		if c.Weights != nil {
-			arrays = append(arrays, dense.Floats(c.Weights, len(c.Weights)))
-		}
-		res, err := p.Run(dense.Args{Inputs: arrays})
-		if err != nil {
-			t.Errorf("%s: %v", c.ClassName, err)
-			continue
-		}
-		what := fmt.Sprint(c.ClassName, " ", c.Config)
-		agree(t, what, []float32{res.Loss}, []float32{float32(c.Value)})
-		agree(t, what+": gradient", res.InputGradients[0].Float, c.Gradient)
 	}
 }

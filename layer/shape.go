@@ -3,7 +3,8 @@ package layer
 import (
 	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/rowan-embeddings/rowan/internal/tuple"
 )
 
 // Shape is the shape of a tensor, -1 for a dimension that is not known before
@@ -11,25 +12,7 @@ import (
 type Shape []int
 
 // String returns the shape as Keras prints it: "(None, 10, 64)".
-func (s Shape) String() string {
-	var b strings.Builder
-	b.WriteByte('(')
-	for i, d := range s {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		if d < 0 {
-			b.WriteString("None")
-		} else {
-			fmt.Fprint(&b, d)
-		}
-	}
-	if len(s) == 1 {
-		b.WriteByte(',')
-	}
-	b.WriteByte(')')
-	return b.String()
-}
+func (s Shape) String() string { return tuple.Of(s) }
 
 // Dimensions returns the shape as configs have it: null for what is not known.
 func (s Shape) Dimensions() []any {

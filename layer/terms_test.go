@@ -14,6 +14,7 @@ import (
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/layer/op"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/metric"
 )
 
@@ -26,7 +27,7 @@ func doubler(t testing.TB, o layer.Options, value float64) *layer.Dense {
 // lossOf evaluates what is added to a plan, without a loss of its outputs.
 func lossOf(t testing.TB, p *layer.Plan, in ...layer.Value) float32 {
 	t.Helper()
-	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: make([]layer.Loss, len(p.Outputs))}))
+	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Losses: make([]loss.Func, len(p.Outputs))}))
 	arrays := must[[]dense.Array](t)(p.NewHostStage().Lookup(context.Background(), false, in...))
 	return must[*dense.Results](t)(q.Run(args(q, arrays))).Loss
 }
@@ -236,7 +237,7 @@ func TestRunsLeaveNoTerms(t *testing.T) {
 // stepOf makes a training step of a plan and stores its updates.
 func stepOf(t testing.TB, p *layer.Plan, in ...layer.Value) error {
 	t.Helper()
-	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Training: true, Losses: []layer.Loss{layer.MeanSquaredError}}))
+	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Training: true, Losses: []loss.Func{loss.MeanSquaredError}}))
 	arrays := must[[]dense.Array](t)(p.NewHostStage().Lookup(context.Background(), true, in...))
 	r, err := q.Run(args(q, slices.Clone(arrays), labels(in[0])))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -50,7 +51,7 @@ func towersBatch(t testing.TB) []layer.Value {
 func TestTrainingStep(t *testing.T) {
 	ctx := context.Background()
 	p := towers(t, 5)
-	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Training: true, Losses: []layer.Loss{layer.BinaryCrossentropy}}))
+	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Training: true, Losses: []loss.Func{loss.BinaryCrossentropy}}))
 	if got := len(p.Tables()); got != 3 {
 		t.Fatalf("%d tables, want 3", got)
 	}
@@ -100,7 +101,7 @@ func TestTrainingStep(t *testing.T) {
 func TestTableGradients(t *testing.T) {
 	ctx := context.Background()
 	p := towers(t, 5)
-	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Training: true, Losses: []layer.Loss{layer.BinaryCrossentropy}}))
+	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Training: true, Losses: []loss.Func{loss.BinaryCrossentropy}}))
 	truth := dense.Floats([]float32{1, 0, 1, 0}, 4, 1)
 	stage := p.NewHostStage()
 	loss := func(training bool) (*dense.Results, float64) {
@@ -200,7 +201,7 @@ func TestFrozenLayers(t *testing.T) {
 	for _, l := range p.Layers {
 		layer.Of(l).SetTrainable(layer.Of(l).Name() == "score")
 	}
-	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Training: true, Losses: []layer.Loss{layer.BinaryCrossentropy}}))
+	q := must[*layer.Program](t)(p.Program(layer.ProgramOptions{Training: true, Losses: []loss.Func{loss.BinaryCrossentropy}}))
 	stage := p.NewHostStage()
 	arrays, err := stage.Lookup(context.Background(), true, towersBatch(t)...)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/model"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -69,7 +70,7 @@ func TestTwoUpdatesOfAWeight(t *testing.T) {
 	plan := must[*layer.Plan](t)(layer.NewPlan(in, []*layer.Tensor{sum}))
 	x := vector(t, []int{2, 1}, 1, 3)
 	for _, training := range []bool{false, true} {
-		p := must[*layer.Program](t)(plan.Program(layer.ProgramOptions{Training: training, Losses: []layer.Loss{layer.MeanSquaredError}}))
+		p := must[*layer.Program](t)(plan.Program(layer.ProgramOptions{Training: training, Losses: []loss.Func{loss.MeanSquaredError}}))
 		arrays, err := plan.NewHostStage().Lookup(context.Background(), training, x, x)
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/metric"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
@@ -51,7 +52,7 @@ func TestWeightsInMetrics(t *testing.T) {
 	d := must[*layer.Activation](t)(layer.NewActivation("softmax", layer.Options{}))
 	m := must[*Model](t)(New([]*layer.Tensor{in}, []*layer.Tensor{apply(t, d, in)}))
 	check(t, m.Compile(CompileOptions{OutputOptions: OutputOptions{
-		LossConfig:          &layer.LossConfig{ClassName: "CategoricalCrossentropy", Config: layer.Config{"label_smoothing": 0.1}},
+		LossConfig:          &loss.Config{ClassName: "CategoricalCrossentropy", Config: layer.Config{"label_smoothing": 0.1}},
 		MetricNames:         []string{"accuracy"},
 		MetricConfigs:       []metric.Config{{ClassName: "TopKCategoricalAccuracy", Config: map[string]any{"k": 2, "name": "top2"}}},
 		WeightedMetrics:     []metric.Metric{metric.Named("weighted", &metric.CategoricalAccuracy{Classes: 3})},

@@ -9,6 +9,7 @@ import (
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/internal/suggest"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/metric"
 	"github.com/rowan-embeddings/rowan/optim"
 )
@@ -46,13 +47,13 @@ type CompileOptions struct {
 // OutputOptions say how an output is judged. The zero value computes it only.
 type OutputOptions struct {
 	// Loss is what training makes small. Default: LossName.
-	Loss layer.Loss
-	// LossName is a loss of layer.LossByName: "mse", "binary_crossentropy", ….
+	Loss loss.Func
+	// LossName is a loss of loss.ByName: "mse", "binary_crossentropy", ….
 	// Default: LossConfig.
 	LossName string
-	// LossConfig describes a loss with its arguments, as layer.LossFromConfig
+	// LossConfig describes a loss with its arguments, as loss.FromConfig
 	// reads it. Default: no loss.
-	LossConfig *layer.LossConfig
+	LossConfig *loss.Config
 	// LossWeight multiplies the loss. Default 0: 1.
 	LossWeight float32
 	// Metrics measure predictions against labels, over all examples of an epoch.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan/dataset"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/metric"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/tensor"
@@ -271,8 +272,8 @@ func TestCompileErrors(t *testing.T) {
 	}{
 		{"no loss", CompileOptions{}, []string{"no output has a loss"}},
 		{"unknown loss", CompileOptions{OutputOptions: OutputOptions{LossName: "mean_sq"}}, []string{"mean_sq", "mean_squared_error"}},
-		{"two losses", CompileOptions{OutputOptions: OutputOptions{LossName: "mse", Loss: layer.MeanSquaredError}}, []string{"set one of Loss, LossName and LossConfig"}},
-		{"loss argument", CompileOptions{OutputOptions: OutputOptions{LossConfig: &layer.LossConfig{ClassName: "Huber", Config: layer.Config{"detla": 1}}}}, []string{`did you mean "delta"`}},
+		{"two losses", CompileOptions{OutputOptions: OutputOptions{LossName: "mse", Loss: loss.MeanSquaredError}}, []string{"set one of Loss, LossName and LossConfig"}},
+		{"loss argument", CompileOptions{OutputOptions: OutputOptions{LossConfig: &loss.Config{ClassName: "Huber", Config: layer.Config{"detla": 1}}}}, []string{`did you mean "delta"`}},
 		{"metric argument", CompileOptions{OutputOptions: OutputOptions{LossName: "mse", MetricConfigs: []metric.Config{{ClassName: "AUC", Config: map[string]any{"curves": "PR"}}}}}, []string{`did you mean "curve"`}},
 		{"weighted metric", CompileOptions{OutputOptions: OutputOptions{LossName: "mse", WeightedMetricNames: []string{"rsme"}}}, []string{"rsme", "rmse"}},
 		{"metric twice", CompileOptions{OutputOptions: OutputOptions{LossName: "mse", MetricNames: []string{"mae"}, WeightedMetricNames: []string{"mae"}}}, []string{`metric "mae" is there twice`}},

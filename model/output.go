@@ -7,6 +7,7 @@ import (
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/metric"
 )
 
@@ -14,7 +15,7 @@ import (
 type output struct {
 	name    string // of the layer that computes it
 	prefix  string // of its names in logs: "" in a model of one output
-	loss    layer.Loss
+	loss    loss.Func
 	weight  float32
 	metrics []metric.Metric
 	plain   int // the metrics before this one do not heed weights
@@ -43,14 +44,14 @@ func (o OutputOptions) resolve(t *layer.Tensor, prefix string) (output, error) {
 }
 
 // loss resolves the three ways to say what the loss is.
-func (o *OutputOptions) loss() (layer.Loss, error) {
+func (o *OutputOptions) loss() (loss.Func, error) {
 	switch {
 	case several(o.Loss != nil, o.LossName != "", o.LossConfig != nil):
 		return nil, fmt.Errorf("%w: set one of Loss, LossName and LossConfig", ErrArgument)
 	case o.LossName != "":
-		return layer.LossByName(o.LossName)
+		return loss.ByName(o.LossName)
 	case o.LossConfig != nil:
-		return layer.LossFromConfig(*o.LossConfig)
+		return loss.FromConfig(*o.LossConfig)
 	}
 	return o.Loss, nil
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/rowan-embeddings/rowan/dataset"
-	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/metric"
 )
 
@@ -129,7 +129,7 @@ func (c *Config) validateTraining() error {
 // nothing to learn in it.
 func LossNames() []string {
 	several := []string{"categorical", "cosine", "kl", "kullback"}
-	return slices.DeleteFunc(layer.LossNames(), func(name string) bool {
+	return slices.DeleteFunc(loss.Names(), func(name string) bool {
 		return slices.ContainsFunc(several, func(word string) bool { return strings.Contains(name, word) })
 	})
 }
