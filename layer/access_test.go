@@ -13,6 +13,7 @@ import (
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/optim"
+	"github.com/rowan-embeddings/rowan/regularizer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -88,7 +89,7 @@ func TestVariables(t *testing.T) {
 }
 
 func TestEmbeddingActivityRegularizer(t *testing.T) {
-	r := layer.L1L2{L1: 0.5, L2: 2}
+	r := regularizer.L1L2{L1: 0.5, L2: 2}
 	l := newEmbedding(t, 2, 2, layer.EmbeddingOptions{Options: layer.Options{Activity: r, Weights: [][]float32{{1, -2, 3, 0}}}})
 	out := run(t, l, ids(t, []int{2}, 0, 1))
 	if want := float32(0.5*6+2*14) / 2; len(out.Losses) != 1 || out.Losses[0] != want {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan/internal/classname"
 	"github.com/rowan-embeddings/rowan/internal/nils"
+	"github.com/rowan-embeddings/rowan/regularizer"
 )
 
 // Base is what every layer embeds: its name, its weights, its sublayers and
@@ -49,7 +50,7 @@ func (b *Base) Init(self Layer, o Options) {
 		b.self = self
 	}
 	if a := o.Activity; a != nil && nils.Is(a) {
-		b.misuse = fmt.Errorf("activity regularizer of %s: %w", b.Class(), checkRegularizer(a, nil))
+		b.misuse = fmt.Errorf("%w: activity regularizer of %s: %w", ErrArgument, b.Class(), regularizer.Check(a, nil))
 	}
 }
 
@@ -149,7 +150,7 @@ func (b *Base) SetTrainable(t bool) {
 func (b *Base) SupportsMasking() bool { return b.masking }
 
 // ActivityRegularizer returns the penalty on the layer's outputs.
-func (b *Base) ActivityRegularizer() Regularizer { return b.options.Activity }
+func (b *Base) ActivityRegularizer() regularizer.Regularizer { return b.options.Activity }
 
 // InputSpec returns what the layer accepts.
 func (b *Base) InputSpec() []InputSpec { return b.spec }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/metric"
+	"github.com/rowan-embeddings/rowan/regularizer"
 )
 
 // Call is one lowering of layers into a graph. Its methods may be used only
@@ -292,7 +293,7 @@ func (c *Call) apply(l GraphLayer, in, mask []*graph.Node) (out, outMask []*grap
 // size as Keras does since 2.0.
 func (c *Call) addActivity(b *Base, out []*graph.Node) {
 	r := b.options.Activity
-	if isNone(r) {
+	if regularizer.IsNone(r) {
 		return
 	}
 	for _, o := range out {
@@ -309,7 +310,7 @@ func (c *Call) addActivity(b *Base, out []*graph.Node) {
 func (c *Call) WeightLosses(vars []*Variable) []*graph.Node {
 	var losses []*graph.Node
 	for _, v := range vars {
-		if v.table == nil && !isNone(v.regularizer) {
+		if v.table == nil && !regularizer.IsNone(v.regularizer) {
 			losses = append(losses, v.regularizer.Penalty(c.Var(v))) // outside a call: in float32
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/exactjson"
 	"github.com/rowan-embeddings/rowan/internal/nils"
+	"github.com/rowan-embeddings/rowan/regularizer"
 )
 
 // Config is the arguments of a layer under Keras' names: numbers, strings,
@@ -123,7 +124,7 @@ func (b *Base) BaseConfig() Config {
 	if b.options.NoAutocast {
 		c["autocast"] = false
 	}
-	if a := b.options.Activity; !isNone(a) {
+	if a := b.options.Activity; !regularizer.IsNone(a) {
 		c["activity_regularizer"] = regularizerConfig(a)
 	}
 	if s := b.options.InputShape; s != nil {

@@ -11,19 +11,20 @@ import (
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/regularizer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
 // configured are layers with every argument away from its default.
 func configured(t testing.TB) []layer.Layer {
-	o := layer.Options{Name: "named", Frozen: true, Policy: must[layer.Policy](t)(layer.PolicyByName("mixed_bfloat16")), NoAutocast: true, Activity: layer.L1L2{L1: 0.1, L2: 0.2}, InputShape: layer.Shape{3, -1}}
-	weight := layer.WeightOptions{Initializer: initializer.Constant{Value: 0.5}, Regularizer: layer.L1(0.1), Constraint: layer.MaxNorm{Max: 3, Axis: 0}}
+	o := layer.Options{Name: "named", Frozen: true, Policy: must[layer.Policy](t)(layer.PolicyByName("mixed_bfloat16")), NoAutocast: true, Activity: regularizer.L1L2{L1: 0.1, L2: 0.2}, InputShape: layer.Shape{3, -1}}
+	weight := layer.WeightOptions{Initializer: initializer.Constant{Value: 0.5}, Regularizer: regularizer.L1(0.1), Constraint: layer.MaxNorm{Max: 3, Axis: 0}}
 	all := []layer.Layer{
-		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Initializer: initializer.Ones{}, Regularizer: layer.L2(0.3),
+		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Initializer: initializer.Ones{}, Regularizer: regularizer.L2(0.3),
 			Constraint: layer.MaxNorm{Max: 2, Axis: 1}, MaskZero: true, InputLength: []int{3, -1}, OutOfRange: rowan.OutOfRangeZeros, Padding: new(int64(3))}),
 		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Combiner: rowan.SqrtN, RowDType: rowan.BFloat16}),
 		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.String, Combiner: "mean",
-			Pool: rowan.Mean, Initializer: initializer.Zeros{}, WithoutUnique: true, InitCapacity: 77, MaxNorm: 1.1, Regularizer: layer.L1(0.5), PaddingString: new(""), Missing: rowan.MissingZeros,
+			Pool: rowan.Mean, Initializer: initializer.Zeros{}, WithoutUnique: true, InitCapacity: 77, MaxNorm: 1.1, Regularizer: regularizer.L1(0.5), PaddingString: new(""), Missing: rowan.MissingZeros,
 			RestrictPolicy: rowan.Restrict{Policy: rowan.FrequencyPolicy{}, Keep: 50, Trigger: 60}})),
 		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.Uint64, RowDType: rowan.Float16, Padding: new(int64(-1)),
 			RestrictPolicy: rowan.Restrict{Policy: rowan.TimestampPolicy{}}})),

@@ -10,6 +10,7 @@ import (
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/loss"
+	"github.com/rowan-embeddings/rowan/regularizer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -136,7 +137,7 @@ func TestDefaultNames(t *testing.T) {
 
 func TestSharedLayer(t *testing.T) {
 	s := layer.NewScope(1)
-	d := newDense(t, 2, layer.DenseOptions{Kernel: layer.WeightOptions{Regularizer: layer.L2(1)}})
+	d := newDense(t, 2, layer.DenseOptions{Kernel: layer.WeightOptions{Regularizer: regularizer.L2(1)}})
 	if _, err := d.CountParams(); !errors.Is(err, layer.ErrNotBuilt) {
 		t.Errorf("CountParams before building: %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/optim"
+	"github.com/rowan-embeddings/rowan/regularizer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -73,7 +74,7 @@ func TestDevices(t *testing.T) {
 	for _, o := range []layer.DynamicOptions{
 		{Optimizer: adam, Pool: rowan.Mean, InitCapacity: 10},
 		{Optimizer: adam, MaxNorm: 0.5, Padding: new(int64(0))},
-		{Optimizer: adam, KeyType: tensor.String, Regularizer: layer.L2(0.1), PaddingString: new("")},
+		{Optimizer: adam, KeyType: tensor.String, Regularizer: regularizer.L2(0.1), PaddingString: new("")},
 	} {
 		var batch tensor.IDs = numbers
 		if o.KeyType == tensor.String {

@@ -10,6 +10,7 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/arguments"
 	"github.com/rowan-embeddings/rowan/optim"
+	"github.com/rowan-embeddings/rowan/regularizer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -40,8 +41,8 @@ type DynamicOptions struct {
 	// lookups read a repeated row from the cache, updates always merge.
 	WithoutUnique bool
 	// Regularizer is a penalty on the rows, paid when they are touched: L1L2 or a
-	// RowRegularizer. Default: none.
-	Regularizer Regularizer
+	// regularizer.Row. Default: none.
+	Regularizer regularizer.Regularizer
 	// Padding is an id that stands for nothing: it reads as zeros, is left out
 	// of means, and trains nothing. PaddingString is the same for string keys.
 	// Default: none.
@@ -142,8 +143,8 @@ func NewDynamicEmbedding(size int, o DynamicOptions) (*DynamicEmbedding, error) 
 	if err := o.RestrictPolicy.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: DynamicEmbedding: restrict_policy: %w", ErrArgument, err)
 	}
-	if _, _, err := tableRegularizer(o.Regularizer, 0, size); err != nil {
-		return nil, fmt.Errorf("DynamicEmbedding: regularizer: %w", err)
+	if _, _, err := regularizer.OfTable(o.Regularizer, 0, size); err != nil {
+		return nil, fmt.Errorf("%w: DynamicEmbedding: regularizer: %w", ErrArgument, err)
 	}
 	if o.Combiner == "" {
 		o.Combiner = "sum"
@@ -160,7 +161,7 @@ func NewDynamicEmbedding(size int, o DynamicOptions) (*DynamicEmbedding, error) 
 
 // Build creates the table.
 func (l *DynamicEmbedding) Build(...Shape) error {
-	regularizer, _, err := tableRegularizer(l.o.Regularizer, 0, l.size)
+	own, _, err := regularizer.OfTable(l.o.Regularizer, 0, l.size)
 	if err != nil {
 		return err
 	}
@@ -168,7 +169,7 @@ func (l *DynamicEmbedding) Build(...Shape) error {
 		Name: l.Name(), Width: l.size, KeyType: l.o.KeyType, Initializer: l.o.Initializer,
 		Seed: l.scope.seed, Optimizer: l.o.Optimizer, MaxNorm: l.o.MaxNorm,
 		InitialCapacity: l.o.InitCapacity, Missing: l.o.Missing,
-		Regularizer: regularizer, Padding: l.o.padding(), Restrict: l.o.RestrictPolicy,
+		Regularizer: own, Padding: l.o.padding(), Restrict: l.o.RestrictPolicy,
 		Stores: l.o.stores(), DType: l.o.RowDType,
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/arguments"
 	"github.com/rowan-embeddings/rowan/optim"
+	"github.com/rowan-embeddings/rowan/regularizer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -18,9 +19,9 @@ type EmbeddingOptions struct {
 	Options
 	// Initializer gives the rows their first values. Default: RandomUniform(-0.05, 0.05).
 	Initializer initializer.Initializer
-	// Regularizer is a penalty on the table: L1L2 and a RowRegularizer are paid by
+	// Regularizer is a penalty on the table: L1L2 and a regularizer.Row are paid by
 	// rows when they are touched, others need a small table. Default: none.
-	Regularizer Regularizer
+	Regularizer regularizer.Regularizer
 	// Constraint is applied after each update: one that looks at a row, NonNeg or
 	// a norm along axis 1, to the rows that were touched; another, as a norm along
 	// Keras' default axis 0, to the whole table, at the cost of a pass over it in
@@ -82,8 +83,8 @@ func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, erro
 	if err := constraint.Check(o.Constraint, []int{inputDim, outputDim}); err != nil {
 		return nil, fmt.Errorf("%w: Embedding: embeddings_constraint: %w", ErrArgument, err)
 	}
-	if _, _, err := tableRegularizer(o.Regularizer, inputDim, outputDim); err != nil {
-		return nil, fmt.Errorf("Embedding: embeddings_regularizer: %w", err)
+	if _, _, err := regularizer.OfTable(o.Regularizer, inputDim, outputDim); err != nil {
+		return nil, fmt.Errorf("%w: Embedding: embeddings_regularizer: %w", ErrArgument, err)
 	}
 	if low := (LoRAOptions{Rank: o.LoRARank, Alpha: o.LoRAAlpha}); o.LoRARank != 0 {
 		if err := low.check(o.Combiner); err != nil {
@@ -113,7 +114,7 @@ func NewEmbedding(inputDim, outputDim int, o EmbeddingOptions) (*Embedding, erro
 
 // Build creates the table.
 func (l *Embedding) Build(...Shape) error {
-	regularizer, whole, err := tableRegularizer(l.o.Regularizer, l.inputDim, l.outputDim)
+	own, whole, err := regularizer.OfTable(l.o.Regularizer, l.inputDim, l.outputDim)
 	if err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (l *Embedding) Build(...Shape) error {
 		Padding: paddingID(l.o.Padding),
 		Name:    l.Name(), Width: l.outputDim, Rows: l.inputDim,
 		Initializer: l.o.Initializer, Seed: l.scope.seed, Optimizer: l.o.Optimizer,
-		Regularizer: regularizer, Constraint: l.o.Constraint, OutOfRange: l.o.OutOfRange,
+		Regularizer: own, Constraint: l.o.Constraint, OutOfRange: l.o.OutOfRange,
 		DType: l.o.RowDType,
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/regularizer"
 )
 
 // graphCase is a layer with inputs that it accepts.
@@ -30,11 +31,11 @@ func graphCases(t testing.TB) []graphCase {
 	}
 	add("Dense on a sequence", newDense(t, 2, layer.DenseOptions{NoBias: true}), floats(t, 2, 3, 4))
 	add("Dense penalties", newDense(t, 2, layer.DenseOptions{
-		Options: layer.Options{Activity: layer.L1L2{L1: 0.1, L2: 0.2}},
-		Kernel:  layer.WeightOptions{Regularizer: layer.L2(0.3)}, Bias: layer.WeightOptions{Initializer: initializer.Constant{Value: 0.3}, Regularizer: layer.L1(0.1)}}), floats(t, 3, 4))
+		Options: layer.Options{Activity: regularizer.L1L2{L1: 0.1, L2: 0.2}},
+		Kernel:  layer.WeightOptions{Regularizer: regularizer.L2(0.3)}, Bias: layer.WeightOptions{Initializer: initializer.Constant{Value: 0.3}, Regularizer: regularizer.L1(0.1)}}), floats(t, 3, 4))
 	for _, columns := range []bool{false, true} {
 		add("Dense orthogonal", newDense(t, 3, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{
-			Regularizer: layer.OrthogonalRegularizer{Factor: 0.7, Columns: columns}}}), floats(t, 2, 4))
+			Regularizer: regularizer.Orthogonal{Factor: 0.7, Columns: columns}}}), floats(t, 2, 4))
 	}
 	add("Dropout", must[*layer.Dropout](t)(layer.NewDropout(0.4, layer.DropoutOptions{})), floats(t, 4, 5))
 	add("Flatten", layer.NewFlatten(layer.Options{}), floats(t, 2, 3, 2))
@@ -65,7 +66,7 @@ func graphCases(t testing.TB) []graphCase {
 	add("FactorizationMachine masked", layer.NewFactorizationMachine(layer.Options{}), masked(floats(t, 3, 3, 2), mask...))
 	add("DotInteraction", layer.NewDotInteraction(true, layer.Options{}), floats(t, 2, 3), shifted(floats(t, 2, 3)), floats(t, 2, 3))
 	add("DotInteraction masked", layer.NewDotInteraction(false, layer.Options{}), masked(floats(t, 3, 3, 2), mask...))
-	cross := layer.FeatureCrossOptions{DiagScale: 0.3, PreActivation: "tanh", Kernel: layer.WeightOptions{Regularizer: layer.L2(0.1)}}
+	cross := layer.FeatureCrossOptions{DiagScale: 0.3, PreActivation: "tanh", Kernel: layer.WeightOptions{Regularizer: regularizer.L2(0.1)}}
 	add("FeatureCross", newFeatureCross(t, cross), floats(t, 2, 4), shifted(floats(t, 2, 4)))
 	cross.Projection = 2
 	add("FeatureCross of rank 2", newFeatureCross(t, cross), floats(t, 2, 3, 4))

@@ -52,6 +52,8 @@ import (
 	"errors"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan/regularizer"
 )
 
 // Errors that layers report; match with errors.Is.
@@ -123,7 +125,7 @@ type Options struct {
 	// the policy's: Keras' autocast=False.
 	NoAutocast bool
 	// Activity is a penalty on the layer's outputs, divided by the batch size.
-	Activity Regularizer
+	Activity regularizer.Regularizer
 	// InputShape is the shape of one example, without the batch and -1 where it
 	// is not known, of the layer that a Sequential model begins with: Keras'
 	// input_shape. Default: not known, so that such a model begins with an

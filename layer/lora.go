@@ -11,6 +11,7 @@ import (
 
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/regularizer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -95,9 +96,9 @@ func (l *Embedding) adaptWith(o LoRAOptions) error {
 	if o.BInitializer == nil {
 		o.BInitializer = initializer.Zeros{}
 	}
-	own, whole, err := tableRegularizer(l.o.Regularizer, l.inputDim, o.Rank)
+	own, whole, err := regularizer.OfTable(l.o.Regularizer, l.inputDim, o.Rank)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: the regularizer of LoRA's factors: %w", ErrArgument, err)
 	}
 	b, err := l.AddWeight("lora_embeddings_b", Shape{o.Rank, l.outputDim}, WeightOptions{Initializer: o.BInitializer, Regularizer: l.o.Regularizer})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/regularizer"
 )
 
 // TestNilLayers: what is asked of a layer that is nil is an error.
@@ -39,7 +40,7 @@ func TestNilLayers(t *testing.T) {
 // TestNilOptions: a nil pointer of the type of an option is refused, where the
 // option is given or the layer is built, and says what to do.
 func TestNilOptions(t *testing.T) {
-	penalty, bound, first := (*layer.L1L2)(nil), (*constraint.MaxNorm)(nil), (*initializer.Zeros)(nil)
+	penalty, bound, first := (*regularizer.L1L2)(nil), (*constraint.MaxNorm)(nil), (*initializer.Zeros)(nil)
 	dense := func(o layer.DenseOptions) error {
 		return second(newDense(t, 2, o).Apply(input(t, layer.NewScope(1), 3)))
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/model"
 	"github.com/rowan-embeddings/rowan/optim"
+	"github.com/rowan-embeddings/rowan/regularizer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -45,8 +46,8 @@ func TestDynamicIsAsStatic(t *testing.T) {
 	rows := []float32{1, 2, 3, 4, 5, 6, 7, 8}
 	for name, batch := range batches(t) {
 		for _, c := range []rowan.Combiner{rowan.None, rowan.Sum, rowan.Mean} {
-			static := newEmbedding(t, 4, 2, layer.EmbeddingOptions{Combiner: c, Options: layer.Options{Weights: [][]float32{rows}, Activity: layer.L2(0.1)}})
-			dynamic := newDynamic(t, 2, layer.DynamicOptions{Pool: c, Options: layer.Options{Activity: layer.L2(0.1)}})
+			static := newEmbedding(t, 4, 2, layer.EmbeddingOptions{Combiner: c, Options: layer.Options{Weights: [][]float32{rows}, Activity: regularizer.L2(0.1)}})
+			dynamic := newDynamic(t, 2, layer.DynamicOptions{Pool: c, Options: layer.Options{Activity: regularizer.L2(0.1)}})
 			run(t, dynamic, ids(t, []int{1, 1}, 0)) // builds it
 			if err := dynamic.Table().Upsert(context.Background(), ids(t, []int{4}, 0, 1, 2, 3).IDs, must[*tensor.Values](t)(tensor.NewValues(rows, 4, 2))); err != nil {
 				t.Fatal(err)
@@ -153,8 +154,8 @@ func TestConfigOfDefaults(t *testing.T) {
 // TestConfigHoldsEveryArgument sets every argument of the Embedding pages that
 // there is, and looks for it under its name.
 func TestConfigHoldsEveryArgument(t *testing.T) {
-	l := newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: layer.Options{Name: "mine", Frozen: true, Activity: layer.L1(0.1)},
-		Initializer: initializer.Ones{}, Regularizer: layer.L2(0.3), Constraint: layer.MaxNorm{Max: 2, Axis: 1}, MaskZero: true, InputLength: []int{3}})
+	l := newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: layer.Options{Name: "mine", Frozen: true, Activity: regularizer.L1(0.1)},
+		Initializer: initializer.Ones{}, Regularizer: regularizer.L2(0.3), Constraint: layer.MaxNorm{Max: 2, Axis: 1}, MaskZero: true, InputLength: []int{3}})
 	got := l.Config()
 	class := func(v any) any { return v.(map[string]any)["class_name"] }
 	for key, want := range map[string]any{"name": "mine", "trainable": false, "dtype": "float32", "input_dim": 9, "output_dim": 4, "mask_zero": true} {
@@ -548,9 +549,9 @@ func TestAddWeight(t *testing.T) {
 	if lo, hi := slices.Min(first.Value()), slices.Max(first.Value()); lo < -limit || hi > limit || lo > -0.9*limit || hi < 0.9*limit {
 		t.Errorf("first values from %v to %v, want nearly ±%v", lo, hi, limit)
 	}
-	o := layer.WeightOptions{Initializer: initializer.Constant{Value: -3}, Regularizer: layer.L2(2), Constraint: layer.NonNeg{}, Frozen: true}
+	o := layer.WeightOptions{Initializer: initializer.Constant{Value: -3}, Regularizer: regularizer.L2(2), Constraint: layer.NonNeg{}, Frozen: true}
 	all := must[*layer.Variable](t)(b.AddWeight("v", layer.Shape{2}, o))
-	if all.Value()[1] != -3 || all.Regularizer() != layer.L2(2) || all.Trainable() {
+	if all.Value()[1] != -3 || all.Regularizer() != regularizer.L2(2) || all.Trainable() {
 		t.Errorf("weight %v, %+v, trainable %v", all.Value(), all.Regularizer(), all.Trainable())
 	}
 	if all.Constrain(); all.Value()[0] != 0 {

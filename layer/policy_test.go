@@ -17,6 +17,7 @@ import (
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/model"
 	"github.com/rowan-embeddings/rowan/optim"
+	"github.com/rowan-embeddings/rowan/regularizer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -229,7 +230,7 @@ func (l *typed) Call(c *layer.Call, in ...*graph.Node) []*graph.Node {
 // losses, metrics and updates are float32 again.
 func TestOwnLayersAreCast(t *testing.T) {
 	l := new(typed)
-	l.Init(l, layer.Options{Policy: policy(t, "mixed_bfloat16"), Activity: layer.L1(1)})
+	l.Init(l, layer.Options{Policy: policy(t, "mixed_bfloat16"), Activity: regularizer.L1(1)})
 	if err := l.AddLossFunc(func(c *layer.Call) *graph.Node {
 		l.types = append(l.types, c.Var(l.w).DType())
 		return graph.ReduceAllSum(c.Var(l.w))

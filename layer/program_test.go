@@ -9,6 +9,7 @@ import (
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/loss"
+	"github.com/rowan-embeddings/rowan/regularizer"
 )
 
 // TestLossWeightsAndMasks: sample weights multiply and do not count; masked
@@ -35,7 +36,7 @@ func TestLossWeightsAndMasks(t *testing.T) {
 
 // TestFrozenPenaltiesCount, as in Keras 2.
 func TestFrozenPenaltiesCount(t *testing.T) {
-	d := newDense(t, 1, layer.DenseOptions{Options: layer.Options{Frozen: true}, NoBias: true, Kernel: layer.WeightOptions{Initializer: initializer.Constant{Value: 2}, Regularizer: layer.L2(1)}})
+	d := newDense(t, 1, layer.DenseOptions{Options: layer.Options{Frozen: true}, NoBias: true, Kernel: layer.WeightOptions{Initializer: initializer.Constant{Value: 2}, Regularizer: regularizer.L2(1)}})
 	if out := run(t, d, vector(t, []int{1, 1}, 1)); !slices.Equal(out.Losses, []float32{4}) {
 		t.Errorf("losses of a frozen layer = %v, want [4]", out.Losses)
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
+	"github.com/rowan-embeddings/rowan/regularizer"
 )
 
 // record is what a call adds to a model in training.
@@ -19,7 +20,7 @@ func (n *Node) record() (r *record, err error) {
 	l, ok := n.Layer.(GraphLayer)
 	if !ok {
 		r = new(record)
-		if len(n.In) > 0 && !isNone(b.options.Activity) {
+		if len(n.In) > 0 && !regularizer.IsNone(b.options.Activity) {
 			r.losses = []*LossTerm{{layer: b, call: n}}
 		}
 		return r, nil

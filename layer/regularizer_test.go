@@ -3,7 +3,7 @@ package layer_test
 import (
 	"context"
 	"errors"
-	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -13,34 +13,18 @@ import (
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
+	"github.com/rowan-embeddings/rowan/regularizer"
 )
 
-// TestRegularizersByName: names and configs of Keras 3 and tf.keras with their
-// defaults.
+// TestRegularizersByName: of a weight, by name, config and value, and back.
 func TestRegularizersByName(t *testing.T) {
-	config := func(class string, args ...any) map[string]any {
-		c := map[string]any{}
-		for i := 0; i < len(args); i += 2 {
-			c[args[i].(string)] = args[i+1]
-		}
-		return map[string]any{"class_name": class, "config": c}
-	}
-	orthogonal := func(factor float32, columns bool) layer.Regularizer {
-		return layer.OrthogonalRegularizer{Factor: factor, Columns: columns}
-	}
 	for _, c := range []struct {
 		config any
-		want   layer.Regularizer
+		want   regularizer.Regularizer
 	}{
-		{nil, nil},
-		{"l1", layer.L1(0.01)}, {"L1", layer.L1(0.01)}, {"l2", layer.L2(0.01)}, {"L2", layer.L2(0.01)},
-		{"l1_l2", layer.L1L2{L1: 0.01, L2: 0.01}}, {"L1L2", layer.L1L2{}}, {"l1l2", layer.L1L2{}},
-		{"orthogonal_regularizer", orthogonal(0.01, false)}, {"OrthogonalRegularizer", orthogonal(0.01, false)},
-		{config("L1"), layer.L1(0.01)}, {config("L1", "l1", 0.5), layer.L1(0.5)},
-		{config("L2", "l2", 0.5), layer.L2(0.5)},
-		{config("L1L2", "l2", 0.5), layer.L2(0.5)}, {config("L1L2", "l1", 0.25, "l2", 0.5), layer.L1L2{L1: 0.25, L2: 0.5}},
-		{config("OrthogonalRegularizer", "factor", 0.5, "mode", "columns"), orthogonal(0.5, true)},
-		{config("OrthogonalRegularizer", "mode", "rows"), orthogonal(0.01, false)},
+		{nil, nil}, {"l2", regularizer.L2(0.01)}, {"l1_l2", regularizer.L1L2{L1: 0.01, L2: 0.01}},
+		{map[string]any{"class_name": "L1L2", "config": map[string]any{"l1": 0.25, "l2": 0.5}}, regularizer.L1L2{L1: 0.25, L2: 0.5}},
+		{map[string]any{"class_name": "OrthogonalRegularizer", "config": nil}, regularizer.NewOrthogonal()},
 	} {
 		l := must[layer.Layer](t)(layer.FromConfig("Dense", layer.Config{"units": 2, "kernel_regularizer": c.config}))
 		run(t, l, floats(t, 1, 3))
@@ -48,29 +32,16 @@ func TestRegularizersByName(t *testing.T) {
 			t.Errorf("%v is %+v, want %+v", c.config, got, c.want)
 		}
 	}
-	for _, r := range []layer.Regularizer{layer.L1L2{L1: 0.1, L2: 0.3}, layer.OrthogonalRegularizer{Factor: 0.1, Columns: true}, layer.NewOrthogonalRegularizer()} {
+	for _, r := range []regularizer.Regularizer{regularizer.L1L2{L1: 0.1, L2: 0.3}, regularizer.NewOrthogonal()} {
 		_, c, err := layer.ToConfig(newEmbedding(t, 4, 3, layer.EmbeddingOptions{Regularizer: r}))
 		if err != nil {
 			t.Fatal(err)
 		}
 		back := must[layer.Layer](t)(layer.FromConfig("Embedding", c))
-		if got, want := back.(*layer.Embedding).Config()["embeddings_regularizer"], c["embeddings_regularizer"]; !equalConfigs(got, want) {
+		if got, want := back.(*layer.Embedding).Config()["embeddings_regularizer"], c["embeddings_regularizer"]; !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v comes back as %v, want %v", r, got, want)
 		}
 	}
-}
-
-func equalConfigs(a, b any) bool {
-	x, y := a.(map[string]any), b.(map[string]any)
-	if x["class_name"] != y["class_name"] {
-		return false
-	}
-	for k, v := range x["config"].(map[string]any) {
-		if y["config"].(map[string]any)[k] != v {
-			return false
-		}
-	}
-	return true
 }
 
 // sumOfFourths is a penalty that Keras has not.
@@ -81,9 +52,9 @@ func sumOfFourths(x *graph.Node) *graph.Node {
 // TestRegularizerOfAFunction: of a kernel, of outputs in a graph and of outputs
 // that a table gives.
 func TestRegularizerOfAFunction(t *testing.T) {
-	o := layer.Options{Activity: layer.RegularizerFunc(sumOfFourths)}
+	o := layer.Options{Activity: regularizer.Func(sumOfFourths)}
 	d := newDense(t, 1, layer.DenseOptions{Options: o, NoBias: true, Kernel: layer.WeightOptions{
-		Initializer: initializer.Constant{Value: 2}, Regularizer: layer.RegularizerFunc(sumOfFourths)}})
+		Initializer: initializer.Constant{Value: 2}, Regularizer: regularizer.Func(sumOfFourths)}})
 	if got := run(t, d, floatsOf(t, 1, 1)).Losses; !slices.Equal(got, []float32{16, 16}) {
 		t.Errorf("the losses are %v, want 16 of the output and 16 of the kernel", got)
 	}
@@ -100,68 +71,39 @@ func floatsOf(t *testing.T, shape int, x ...float32) layer.Value {
 	return v
 }
 
-// TestOrthogonalRegularizer by hand: rows (3, 4), (4, 3) and (0, 0), whose
-// cosines are 24/25, 0 and 0, over three pairs; columns (3, 4, 0), (4, 3, 0), of
-// the same cosine, over one pair; one row, which has no pair.
-func TestOrthogonalRegularizer(t *testing.T) {
-	for _, c := range []struct {
-		r    layer.OrthogonalRegularizer
-		rows int
-		want float64
-	}{
-		{layer.OrthogonalRegularizer{Factor: 0.5}, 3, 0.5 * 24.0 / 25 / 3},
-		{layer.OrthogonalRegularizer{Factor: 0.5, Columns: true}, 3, 0.5 * 24.0 / 25},
-		{layer.OrthogonalRegularizer{Factor: 0.5}, 1, 0},
-	} {
-		d := newDense(t, 2, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{Regularizer: c.r}})
-		x := floats(t, 1, c.rows)
-		run(t, d, x)
-		copy(d.Variables()[0].Value(), []float32{3, 4, 4, 3, 0, 0}[:2*c.rows])
-		if got := run(t, d, x).Losses[0]; math.Abs(float64(got)-c.want) > 1e-6 {
-			t.Errorf("%+v of %d rows: %v, want %v", c.r, c.rows, got, c.want)
-		}
-	}
-}
-
 func TestRegularizerRefusals(t *testing.T) {
 	first := func(_ any, err error) error { return err }
-	kernel := func(r layer.Regularizer) error {
+	kernel := func(r regularizer.Regularizer) error {
 		l := newDense(t, 2, layer.DenseOptions{Kernel: layer.WeightOptions{Regularizer: r}})
 		_, err := l.Run(context.Background(), layer.Args{}, floats(t, 1, 3))
 		return err
 	}
-	embedding := func(rows, width int, r layer.Regularizer) error {
+	embedding := func(rows, width int, r regularizer.Regularizer) error {
 		return first(layer.NewEmbedding(rows, width, layer.EmbeddingOptions{Regularizer: r}))
 	}
-	rows := layer.RowRegularizer(func(row, grad []float32) float32 { return 0 })
-	scalar := layer.RegularizerFunc(sumOfFourths)
+	rows := regularizer.Row(func(row, grad []float32) float32 { return 0 })
+	scalar := regularizer.Func(sumOfFourths)
 	for _, c := range []struct {
 		err  error
 		is   error
 		says string
 	}{
-		{kernel(layer.L1(-1)), layer.ErrArgument, "expected non-negative floats. Received: l1=-1, l2=0"},
-		{kernel(layer.L2(float32(math.NaN()))), layer.ErrArgument, "l2=NaN"},
-		{kernel(layer.OrthogonalRegularizer{Factor: -1}), layer.ErrArgument, "Received: factor=-1"},
-		{kernel(rows), layer.ErrArgument, "a RowRegularizer is for tables: use a RegularizerFunc"},
-		{kernel(layer.RegularizerFunc(func(x *graph.Node) *graph.Node { return x })), layer.ErrShape, "must return a scalar"},
-		{kernel(layer.RegularizerFunc(func(x *graph.Node) *graph.Node { return nil })), layer.ErrShape, "must return a scalar"},
-		{embedding(4, 2, layer.L1(-1)), layer.ErrArgument, "l1=-1"},
-		{embedding(4096, 2, layer.NewOrthogonalRegularizer()), layer.ErrArgument, "compares each of the rows with each, at most 2048 of them"},
-		{embedding(2, 4096, layer.OrthogonalRegularizer{Columns: true}), layer.ErrArgument, "compares each of the columns"},
+		{kernel(regularizer.L1(-1)), layer.ErrArgument, "expected non-negative floats. Received: l1=-1, l2=0"},
+		{kernel(rows), layer.ErrArgument, "regularizer.Row is for tables: use regularizer.Func"},
+		{kernel(regularizer.Func(func(x *graph.Node) *graph.Node { return x })), regularizer.ErrConfig, "must return a scalar"},
+		{embedding(4, 2, regularizer.L1(-1)), layer.ErrArgument, "l1=-1"},
 		{embedding(1<<20, 2, scalar), layer.ErrArgument, "needs the whole table in each step, which is for small ones"},
-		{first(layer.NewDynamicEmbedding(2, layer.DynamicOptions{Regularizer: scalar})), layer.ErrArgument, "RegularizerFunc needs the whole matrix, which a dynamic table has not"},
-		{first(layer.NewDynamicEmbedding(2, layer.DynamicOptions{Regularizer: layer.NewOrthogonalRegularizer()})), layer.ErrArgument, "OrthogonalRegularizer needs the whole matrix"},
+		{first(layer.NewDynamicEmbedding(2, layer.DynamicOptions{Regularizer: scalar})), layer.ErrArgument, "regularizer.Func needs the whole matrix, which a dynamic table has not"},
 	} {
 		if !errors.Is(c.err, c.is) || !strings.Contains(c.err.Error(), c.says) {
 			t.Errorf("error %v, want one that says %q", c.err, c.says)
 		}
 	}
-	bias := newDense(t, 2, layer.DenseOptions{Bias: layer.WeightOptions{Regularizer: layer.NewOrthogonalRegularizer()}})
-	if _, err := bias.Run(context.Background(), layer.Args{}, floats(t, 1, 3)); !errors.Is(err, layer.ErrShape) || !strings.Contains(err.Error(), "must have rank 2") {
+	bias := newDense(t, 2, layer.DenseOptions{Bias: layer.WeightOptions{Regularizer: regularizer.NewOrthogonal()}})
+	if _, err := bias.Run(context.Background(), layer.Args{}, floats(t, 1, 3)); !errors.Is(err, layer.ErrArgument) || !errors.Is(err, regularizer.ErrConfig) || !strings.Contains(err.Error(), "must have rank 2") {
 		t.Errorf("the regularizer of a vector: %v", err)
 	}
-	for _, r := range []layer.Regularizer{scalar, rows} {
+	for _, r := range []regularizer.Regularizer{scalar, rows} {
 		e := newEmbedding(t, 4, 2, layer.EmbeddingOptions{Regularizer: r})
 		if _, _, err := layer.ToConfig(e); !errors.Is(err, layer.ErrConfig) || !strings.Contains(err.Error(), "has no config") {
 			t.Errorf("the config of a function: %v", err)
@@ -180,7 +122,7 @@ func TestRegularizerRefusals(t *testing.T) {
 
 // TestRowRegularizerOfLayers: of a static and of a dynamic table.
 func TestRowRegularizerOfLayers(t *testing.T) {
-	r := layer.RowRegularizer(func(row, grad []float32) float32 {
+	r := regularizer.Row(func(row, grad []float32) float32 {
 		if grad != nil {
 			grad[0] += 3
 		}
@@ -206,7 +148,7 @@ func TestDialectsOfParts(t *testing.T) {
 		l       layer.Layer
 		without []layer.Dialect
 	}{
-		"OrthogonalRegularizer": {kernel(layer.WeightOptions{Regularizer: layer.NewOrthogonalRegularizer()}), []layer.Dialect{layer.TF1}},
+		"OrthogonalRegularizer": {kernel(layer.WeightOptions{Regularizer: regularizer.NewOrthogonal()}), []layer.Dialect{layer.TF1}},
 		"RadialConstraint":      {kernel(layer.WeightOptions{Constraint: layer.RadialConstraint{}}), []layer.Dialect{layer.TF1, layer.Keras3}},
 		"lora_":                 {newEmbedding(t, 4, 2, layer.EmbeddingOptions{LoRARank: 1}), []layer.Dialect{layer.TF1, layer.Keras2, layer.TFKeras}},
 		"MinMaxNorm":            {kernel(layer.WeightOptions{Constraint: layer.MinMaxNorm{Max: 1, Rate: 1}}), nil},

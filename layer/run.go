@@ -12,6 +12,7 @@ import (
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/internal/nils"
 	"github.com/rowan-embeddings/rowan/metric"
+	"github.com/rowan-embeddings/rowan/regularizer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -102,7 +103,7 @@ func (b *Base) runHost(ctx context.Context, l HostLayer, a Args, in []Value) (*O
 		v.Mask = nil
 	}
 	out := &Output{Values: []Value{v}}
-	if act := b.options.Activity; !isNone(act) {
+	if act := b.options.Activity; !regularizer.IsNone(act) {
 		p, err := penaltyOf(b.Name(), act, v.Floats)
 		if err != nil {
 			return nil, err
@@ -113,9 +114,9 @@ func (b *Base) runHost(ctx context.Context, l HostLayer, a Args, in []Value) (*O
 }
 
 // penaltyOf is the penalty of numbers at hand.
-func penaltyOf(name string, r Regularizer, x *tensor.Values) (float32, error) {
-	if l, ok := r.(L1L2); ok {
-		return l.value(x.Data()), nil
+func penaltyOf(name string, r regularizer.Regularizer, x *tensor.Values) (float32, error) {
+	if l, ok := r.(regularizer.L1L2); ok {
+		return l.Value(x.Data()), nil
 	}
 	p, err := dense.New(dense.Config{Name: name, Build: func(t *dense.Trace) (dense.Result, error) {
 		return dense.Result{Outputs: []*graph.Node{r.Penalty(t.Input(0))}}, nil

@@ -1,6 +1,10 @@
 package layer
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/rowan-embeddings/rowan/regularizer"
+)
 
 // Losses returns every term that the layer adds to the loss of a model: of each
 // symbolic call what the call adds, penalties on outputs among it; then what was
@@ -66,7 +70,7 @@ func (b *Base) unconditional() []*LossTerm {
 func (b *Base) penalties() []*LossTerm {
 	var all []*LossTerm
 	for _, v := range b.Variables() {
-		if v.table == nil && !isNone(v.regularizer) {
+		if v.table == nil && !regularizer.IsNone(v.regularizer) {
 			all = append(all, &LossTerm{layer: v.layer, weight: v})
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/rowan-embeddings/rowan/layer/op"
 	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/metric"
+	"github.com/rowan-embeddings/rowan/regularizer"
 )
 
 // doubler is a Dense of ones without bias: of (batch, 1) it returns its input.
@@ -57,8 +58,8 @@ func layersOf(t testing.TB) func([]*layer.LossTerm, error) []string {
 func TestLossesOfALayer(t *testing.T) {
 	s := layer.NewScope(1)
 	a, b, other := input(t, s, 1), input(t, s, 1), input(t, s, 1)
-	d := newDense(t, 1, layer.DenseOptions{Options: layer.Options{Activity: layer.L1(2)}, NoBias: true,
-		Kernel: layer.WeightOptions{Initializer: initializer.Ones{}, Regularizer: layer.L2(3)}})
+	d := newDense(t, 1, layer.DenseOptions{Options: layer.Options{Activity: regularizer.L1(2)}, NoBias: true,
+		Kernel: layer.WeightOptions{Initializer: initializer.Ones{}, Regularizer: regularizer.L2(3)}})
 	ya, yb := apply(t, d, a), apply(t, d, b)
 	for _, err := range []error{
 		d.AddLoss(op.Scale(op.ReduceSum(a), 100)),
@@ -221,7 +222,7 @@ func TestAddedLossesAreRefused(t *testing.T) {
 // TestRunsLeaveNoTerms: after runs on data alone there is nothing to ask of
 // their inputs; what does not depend on them is there.
 func TestRunsLeaveNoTerms(t *testing.T) {
-	d := newDense(t, 2, layer.DenseOptions{Kernel: layer.WeightOptions{Regularizer: layer.L1(1)}})
+	d := newDense(t, 2, layer.DenseOptions{Kernel: layer.WeightOptions{Regularizer: regularizer.L1(1)}})
 	run(t, d, floats(t, 3, 4))
 	x := input(t, layer.NewScope(1), 4)
 	for name, err := range map[string]error{"losses": second(d.LossesFor(x)), "updates": second(d.UpdatesFor(x))} {
@@ -430,7 +431,7 @@ func TestPlansHaveWhatIsAdded(t *testing.T) {
 	s := layer.NewScope(1)
 	x := input(t, s, 1)
 	y := apply(t, doubler(t, layer.Options{Name: "out"}, 1), x)
-	aux := doubler(t, layer.Options{Name: "aux", Activity: layer.L1(10)}, 2)
+	aux := doubler(t, layer.Options{Name: "aux", Activity: regularizer.L1(10)}, 2)
 	var more layer.Additions
 	if err := more.AddLoss(op.ReduceSum(apply(t, aux, x))); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/optim"
+	"github.com/rowan-embeddings/rowan/regularizer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -32,7 +33,7 @@ func towers(t testing.TB, seed uint64) *layer.Plan {
 	year := must[*layer.Tensor](t)(layer.Input(layer.InputOptions{Name: "year", Scope: s, IDs: true, Shape: layer.Shape{2}}))
 	u := apply(t, must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(4, layer.DynamicOptions{Options: layer.Options{Name: "users"}})), user)
 	g := apply(t, must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(3, layer.DynamicOptions{KeyType: tensor.String})), genres)
-	y := apply(t, newEmbedding(t, 10, 2, layer.EmbeddingOptions{MaskZero: true, Options: layer.Options{Activity: layer.L2(0.01)}}), year)
+	y := apply(t, newEmbedding(t, 10, 2, layer.EmbeddingOptions{MaskZero: true, Options: layer.Options{Activity: regularizer.L2(0.01)}}), year)
 	x := apply(t, must[*layer.Concatenate](t)(layer.NewConcatenate(-1, layer.Options{})),
 		u, apply(t, layer.NewGlobalAveragePooling1D(false, layer.Options{}), g), apply(t, layer.NewGlobalSumPooling1D(false, layer.Options{}), y))
 	h := apply(t, newDense(t, 8, layer.DenseOptions{Activation: "tanh", Bias: layer.WeightOptions{Initializer: initializer.Zeros{}}}), x)

@@ -8,6 +8,7 @@ import (
 	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
+	"github.com/rowan-embeddings/rowan/regularizer"
 )
 
 // Variable is a weight of a layer: a dense array of float32, or a table.
@@ -21,7 +22,7 @@ type Variable struct {
 	value       []float32
 	table       *rowan.Table
 	frozen      bool
-	regularizer Regularizer
+	regularizer regularizer.Regularizer
 	constraint  Constraint
 }
 
@@ -47,7 +48,7 @@ func (v *Variable) Trainable() bool { return !v.frozen && !v.layer.frozen }
 
 // Regularizer returns the penalty on the weight that the graph computes, nil if
 // there is none: of a table, one that needs the whole matrix.
-func (v *Variable) Regularizer() Regularizer { return v.regularizer }
+func (v *Variable) Regularizer() regularizer.Regularizer { return v.regularizer }
 
 // Constrain applies the weight's constraint, after an update. A table applies its own.
 func (v *Variable) Constrain() {
@@ -65,7 +66,7 @@ type WeightOptions struct {
 	Initializer initializer.Initializer
 	// Regularizer is a penalty on the weight, counted once however often the
 	// layer is called. Default: none.
-	Regularizer Regularizer
+	Regularizer regularizer.Regularizer
 	// Constraint is applied after each update. Default: none.
 	Constraint Constraint
 	// Frozen excludes the weight from training: batch statistics. Default: trained.
@@ -101,8 +102,8 @@ func (b *Base) AddWeight(name string, s Shape, o WeightOptions) (*Variable, erro
 		}
 		n *= d
 	}
-	if err := checkRegularizer(o.Regularizer, s); err != nil {
-		return nil, fmt.Errorf("weight %q of layer %q: %w", name, b.Name(), err)
+	if err := regularizer.Check(o.Regularizer, s); err != nil {
+		return nil, fmt.Errorf("%w: weight %q of layer %q: %w", ErrArgument, name, b.Name(), err)
 	}
 	if err := constraint.Check(o.Constraint, s); err != nil {
 		return nil, fmt.Errorf("%w: weight %q of layer %q: %w", ErrArgument, name, b.Name(), err)

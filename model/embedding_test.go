@@ -10,6 +10,7 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/optim"
+	"github.com/rowan-embeddings/rowan/regularizer"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -118,13 +119,13 @@ func TestPenaltiesOfTables(t *testing.T) {
 	b := &Batch{Inputs: []layer.Value{{IDs: ids}}, Labels: []*tensor.Values{floats(t, []float32{4, 4}, 2, 1)}}
 	for _, frozen := range []bool{false, true} {
 		for name, c := range map[string]struct {
-			r    layer.Regularizer
+			r    regularizer.Regularizer
 			want float64
 		}{
-			"L2":       {layer.L2(0.25), 0.25 * 10 * 2},
-			"row":      {layer.RowRegularizer(func(row, grad []float32) float32 { return 0.5 * row[0] }), 0.5 * 10},
-			"cosines":  {layer.OrthogonalRegularizer{Factor: 0.5}, 0.5},
-			"function": {layer.RegularizerFunc(layer.L1L2{L1: 0.25}.Penalty), 0.25 * 10 * 2},
+			"L2":       {regularizer.L2(0.25), 0.25 * 10 * 2},
+			"row":      {regularizer.Row(func(row, grad []float32) float32 { return 0.5 * row[0] }), 0.5 * 10},
+			"cosines":  {regularizer.Orthogonal{Factor: 0.5}, 0.5},
+			"function": {regularizer.Func(regularizer.L1L2{L1: 0.25}.Penalty), 0.25 * 10 * 2},
 		} {
 			e := must[*layer.Embedding](t)(layer.NewEmbedding(10, 2, layer.EmbeddingOptions{Options: layer.Options{Frozen: frozen, InputShape: layer.Shape{2}},
 				Initializer: initializer.Ones{}, Regularizer: c.r}))

@@ -17,6 +17,7 @@ import (
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/model"
+	"github.com/rowan-embeddings/rowan/regularizer"
 )
 
 var writeConfigs = flag.Bool("write-configs", false, "write testdata/configs/rowan-*.json anew; interop/check.sh loads them")
@@ -59,7 +60,7 @@ func rankingConfig(t testing.TB) *model.Model {
 	}
 	a, b := input("a"), input("b")
 	norm := call(must[layer.Layer](t)(layer.NewBatchNormalization(layer.BatchNormalizationOptions{Options: named("norm"), Axis: 1, Momentum: new(0.75), Epsilon: 0.5,
-		NoCenter: true, Gamma: layer.WeightOptions{Regularizer: layer.L2(0.25)}})), a)
+		NoCenter: true, Gamma: layer.WeightOptions{Regularizer: regularizer.L2(0.25)}})), a)
 	level := call(must[layer.Layer](t)(layer.NewLayerNormalization(layer.LayerNormalizationOptions{Options: named("level"), Axes: []int{1}, Epsilon: 0.25,
 		Beta: layer.WeightOptions{Initializer: initializer.Ones{}}})), b)
 	x := call(layer.NewMultiply(named("product")), norm, level)
@@ -76,13 +77,13 @@ func rankingConfig(t testing.TB) *model.Model {
 func sequentialConfig(t testing.TB) *model.Model {
 	t.Helper()
 	m, err := model.NewSequential(
-		must[layer.Layer](t)(layer.NewEmbedding(100, 8, layer.EmbeddingOptions{MaskZero: true, InputLength: []int{10}, Regularizer: layer.L2(0.25),
+		must[layer.Layer](t)(layer.NewEmbedding(100, 8, layer.EmbeddingOptions{MaskZero: true, InputLength: []int{10}, Regularizer: regularizer.L2(0.25),
 			Initializer: initializer.TruncatedNormal{Stddev: 0.5}})),
 		layer.NewGlobalAveragePooling1D(false, layer.Options{}),
 		must[layer.Layer](t)(layer.NewDense(4, layer.DenseOptions{Activation: "relu",
 			Kernel: layer.WeightOptions{Initializer: initializer.HeNormal{}, Constraint: layer.NonNeg{}}})),
 		must[layer.Layer](t)(layer.NewDropout(0.5, layer.DropoutOptions{})),
-		must[layer.Layer](t)(layer.NewDense(1, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{Regularizer: layer.L1L2{L1: 0.5, L2: 0.125}}})))
+		must[layer.Layer](t)(layer.NewDense(1, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{Regularizer: regularizer.L1L2{L1: 0.5, L2: 0.125}}})))
 	if err != nil {
 		t.Fatal(err)
 	}
