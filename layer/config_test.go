@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/regularizer"
@@ -18,17 +19,17 @@ import (
 // configured are layers with every argument away from its default.
 func configured(t testing.TB) []layer.Layer {
 	o := layer.Options{Name: "named", Frozen: true, Policy: must[layer.Policy](t)(layer.PolicyByName("mixed_bfloat16")), NoAutocast: true, Activity: regularizer.L1L2{L1: 0.1, L2: 0.2}, InputShape: layer.Shape{3, -1}}
-	weight := layer.WeightOptions{Initializer: initializer.Constant{Value: 0.5}, Regularizer: regularizer.L1(0.1), Constraint: layer.MaxNorm{Max: 3, Axis: 0}}
+	weight := layer.WeightOptions{Initializer: initializer.Constant{Value: 0.5}, Regularizer: regularizer.L1(0.1), Constraint: constraint.MaxNorm{Max: 3, Axis: 0}}
 	all := []layer.Layer{
 		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Initializer: initializer.Ones{}, Regularizer: regularizer.L2(0.3),
-			Constraint: layer.MaxNorm{Max: 2, Axis: 1}, MaskZero: true, InputLength: []int{3, -1}, OutOfRange: rowan.OutOfRangeZeros, Padding: new(int64(3))}),
+			Constraint: constraint.MaxNorm{Max: 2, Axis: 1}, MaskZero: true, InputLength: []int{3, -1}, OutOfRange: rowan.OutOfRangeZeros, Padding: new(int64(3))}),
 		newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: o, Combiner: rowan.SqrtN, RowDType: rowan.BFloat16}),
 		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.String, Combiner: "mean",
 			Pool: rowan.Mean, Initializer: initializer.Zeros{}, WithoutUnique: true, InitCapacity: 77, MaxNorm: 1.1, Regularizer: regularizer.L1(0.5), PaddingString: new(""), Missing: rowan.MissingZeros,
 			RestrictPolicy: rowan.Restrict{Policy: rowan.FrequencyPolicy{}, Keep: 50, Trigger: 60}})),
 		must[*layer.DynamicEmbedding](t)(layer.NewDynamicEmbedding(5, layer.DynamicOptions{Options: o, KeyType: tensor.Uint64, RowDType: rowan.Float16, Padding: new(int64(-1)),
 			RestrictPolicy: rowan.Restrict{Policy: rowan.TimestampPolicy{}}})),
-		newDense(t, 3, layer.DenseOptions{Options: o, Activation: "relu", NoBias: true, Kernel: weight, Bias: layer.WeightOptions{Constraint: layer.NonNeg{}}}),
+		newDense(t, 3, layer.DenseOptions{Options: o, Activation: "relu", NoBias: true, Kernel: weight, Bias: layer.WeightOptions{Constraint: constraint.NonNeg{}}}),
 		must[*layer.Activation](t)(layer.NewActivation("gelu", o)),
 		must[*layer.Dropout](t)(layer.NewDropout(0.25, layer.DropoutOptions{Options: o, NoiseShape: layer.Shape{-1, 1}})),
 		layer.NewFlatten(o),

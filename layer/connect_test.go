@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/loss"
 	"github.com/rowan-embeddings/rowan/regularizer"
@@ -92,7 +93,7 @@ func TestConstructorRefusals(t *testing.T) {
 		"output_dim":     first(layer.NewEmbedding(3, 0, layer.EmbeddingOptions{})),
 		"input_length":   first(layer.NewEmbedding(3, 3, layer.EmbeddingOptions{InputLength: []int{0}})),
 		"mask_zero":      first(layer.NewEmbedding(3, 3, layer.EmbeddingOptions{MaskZero: true, Combiner: rowan.Sum})),
-		"max_value":      first(layer.NewEmbedding(3, 3, layer.EmbeddingOptions{Constraint: layer.MaxNorm{Max: -1}})),
+		"max_value":      first(layer.NewEmbedding(3, 3, layer.EmbeddingOptions{Constraint: constraint.MaxNorm{Max: -1}})),
 		"embedding_size": first(layer.NewDynamicEmbedding(0, layer.DynamicOptions{})),
 		"combiner":       first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{Combiner: "median"})),
 		"devices":        first(layer.NewDynamicEmbedding(3, layer.DynamicOptions{Devices: []string{"redis://h"}})),

@@ -18,19 +18,19 @@ import (
 
 // constraintCase is a constraint as each of the ways to give it.
 type constraintCase struct {
-	value  layer.Constraint
+	value  constraint.Constraint
 	config any
 }
 
 var constraintCases = []constraintCase{
-	{layer.MaxNorm{Max: 2}, "max_norm"},
-	{layer.NonNeg{}, "non_neg"},
-	{layer.UnitNorm{}, "unit_norm"},
-	{layer.MinMaxNorm{Max: 1, Rate: 1}, "min_max_norm"},
-	{layer.MaxNorm{Max: 0.5, Axis: 1}, map[string]any{"class_name": "MaxNorm", "config": map[string]any{"max_value": 0.5, "axis": 1}}},
-	{layer.NonNeg{}, map[string]any{"class_name": "NonNeg", "config": map[string]any{}}},
-	{layer.UnitNorm{Axis: 1}, map[string]any{"class_name": "UnitNorm", "config": map[string]any{"axis": 1}}},
-	{layer.MinMaxNorm{Min: 0.5, Max: 1.5, Rate: 0.5, Axis: 1}, map[string]any{"class_name": "MinMaxNorm",
+	{constraint.MaxNorm{Max: 2}, "max_norm"},
+	{constraint.NonNeg{}, "non_neg"},
+	{constraint.UnitNorm{}, "unit_norm"},
+	{constraint.MinMaxNorm{Max: 1, Rate: 1}, "min_max_norm"},
+	{constraint.MaxNorm{Max: 0.5, Axis: 1}, map[string]any{"class_name": "MaxNorm", "config": map[string]any{"max_value": 0.5, "axis": 1}}},
+	{constraint.NonNeg{}, map[string]any{"class_name": "NonNeg", "config": map[string]any{}}},
+	{constraint.UnitNorm{Axis: 1}, map[string]any{"class_name": "UnitNorm", "config": map[string]any{"axis": 1}}},
+	{constraint.MinMaxNorm{Min: 0.5, Max: 1.5, Rate: 0.5, Axis: 1}, map[string]any{"class_name": "MinMaxNorm",
 		"config": map[string]any{"min_value": 0.5, "max_value": 1.5, "rate": 0.5, "axis": 1}}},
 }
 
@@ -123,11 +123,11 @@ func TestConstraintsOfDenseWeights(t *testing.T) {
 
 func TestConstraintRefusals(t *testing.T) {
 	first := func(_ any, err error) error { return err }
-	d := newDense(t, 2, layer.DenseOptions{Kernel: layer.WeightOptions{Constraint: layer.RadialConstraint{}}})
+	d := newDense(t, 2, layer.DenseOptions{Kernel: layer.WeightOptions{Constraint: constraint.Radial{}}})
 	e := newDense(t, 2, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{Constraint: constraint.Func{Name: "mine", F: func(constraint.Array) {}}}})
 	for name, err := range map[string]error{
-		"RadialConstraint is for convolution kernels": first(layer.NewEmbedding(9, 4, layer.EmbeddingOptions{Constraint: layer.RadialConstraint{}})),
-		"Received: axis=2":                            first(layer.NewEmbedding(9, 4, layer.EmbeddingOptions{Constraint: layer.UnitNorm{Axis: 2}})),
+		"RadialConstraint is for convolution kernels": first(layer.NewEmbedding(9, 4, layer.EmbeddingOptions{Constraint: constraint.Radial{}})),
+		"Received: axis=2":                            first(layer.NewEmbedding(9, 4, layer.EmbeddingOptions{Constraint: constraint.UnitNorm{Axis: 2}})),
 		`weight "kernel" of layer "dense`:             first(d.Run(context.Background(), layer.Args{}, floats(t, 1, 3))),
 	} {
 		if !errors.Is(err, layer.ErrArgument) || !errors.Is(err, constraint.ErrConfig) || !strings.Contains(err.Error(), name) {
@@ -142,11 +142,11 @@ func TestConstraintRefusals(t *testing.T) {
 // TestConstraintAxis: a constraint along an axis that is not there would do nothing.
 func TestConstraintAxis(t *testing.T) {
 	for _, c := range []struct {
-		constraint layer.Constraint
+		constraint constraint.Constraint
 		ok         bool
 	}{
-		{layer.MaxNorm{Max: 1, Axis: 2}, false}, {layer.UnitNorm{Axis: -3}, false},
-		{layer.MaxNorm{Max: 1, Axis: 1}, true}, {layer.UnitNorm{Axis: -2}, true}, {layer.NonNeg{}, true},
+		{constraint.MaxNorm{Max: 1, Axis: 2}, false}, {constraint.UnitNorm{Axis: -3}, false},
+		{constraint.MaxNorm{Max: 1, Axis: 1}, true}, {constraint.UnitNorm{Axis: -2}, true}, {constraint.NonNeg{}, true},
 	} {
 		d := newDense(t, 2, layer.DenseOptions{Kernel: layer.WeightOptions{Constraint: c.constraint}})
 		if _, err := d.Apply(input(t, layer.NewScope(1), 3)); (err == nil) != c.ok || err != nil && !errors.Is(err, layer.ErrArgument) {

@@ -26,7 +26,7 @@ type EmbeddingOptions struct {
 	// a norm along axis 1, to the rows that were touched; another, as a norm along
 	// Keras' default axis 0, to the whole table, at the cost of a pass over it in
 	// each step. Default: none.
-	Constraint Constraint
+	Constraint constraint.Constraint
 	// MaskZero makes id 0 a padding id: the output carries a mask that is
 	// false there. The row of id 0 stays an ordinary row, as in Keras.
 	MaskZero bool

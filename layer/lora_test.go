@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/tensor"
@@ -151,7 +152,7 @@ func TestLoRARefusals(t *testing.T) {
 		is   error
 		says string
 	}{
-		{built(layer.EmbeddingOptions{Constraint: layer.NonNeg{}}).EnableLoRA(two), layer.ErrArgument, "LoRA is incompatible with embedding constraints"},
+		{built(layer.EmbeddingOptions{Constraint: constraint.NonNeg{}}).EnableLoRA(two), layer.ErrArgument, "LoRA is incompatible with embedding constraints"},
 		{newEmbedding(t, 3, 2, layer.EmbeddingOptions{}).EnableLoRA(two), layer.ErrNotBuilt, "cannot enable LoRA on a layer that is not built"},
 		{twice.EnableLoRA(two), layer.ErrArgument, "already enabled"},
 		{built(layer.EmbeddingOptions{}).EnableLoRA(layer.LoRAOptions{}), layer.ErrArgument, "Received: rank=0"},
@@ -161,7 +162,7 @@ func TestLoRARefusals(t *testing.T) {
 		{built(layer.EmbeddingOptions{Combiner: rowan.Max}).EnableLoRA(two), layer.ErrArgument, "Received: combiner=max"},
 		{first(layer.NewEmbedding(3, 2, layer.EmbeddingOptions{LoRARank: 1, Combiner: rowan.Prod})), layer.ErrArgument, "Received: combiner=prod"},
 		{first(layer.NewEmbedding(3, 2, layer.EmbeddingOptions{LoRARank: -1})), layer.ErrArgument, "Received: rank=-1"},
-		{first(layer.NewEmbedding(3, 2, layer.EmbeddingOptions{LoRARank: 1, Constraint: layer.NonNeg{}})), layer.ErrArgument, "incompatible with embedding constraints"},
+		{first(layer.NewEmbedding(3, 2, layer.EmbeddingOptions{LoRARank: 1, Constraint: constraint.NonNeg{}})), layer.ErrArgument, "incompatible with embedding constraints"},
 	} {
 		if !errors.Is(c.err, c.is) || !strings.Contains(c.err.Error(), c.says) {
 			t.Errorf("error %v, want one that says %q", c.err, c.says)

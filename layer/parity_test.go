@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/layer"
@@ -155,7 +156,7 @@ func TestConfigOfDefaults(t *testing.T) {
 // there is, and looks for it under its name.
 func TestConfigHoldsEveryArgument(t *testing.T) {
 	l := newEmbedding(t, 9, 4, layer.EmbeddingOptions{Options: layer.Options{Name: "mine", Frozen: true, Activity: regularizer.L1(0.1)},
-		Initializer: initializer.Ones{}, Regularizer: regularizer.L2(0.3), Constraint: layer.MaxNorm{Max: 2, Axis: 1}, MaskZero: true, InputLength: []int{3}})
+		Initializer: initializer.Ones{}, Regularizer: regularizer.L2(0.3), Constraint: constraint.MaxNorm{Max: 2, Axis: 1}, MaskZero: true, InputLength: []int{3}})
 	got := l.Config()
 	class := func(v any) any { return v.(map[string]any)["class_name"] }
 	for key, want := range map[string]any{"name": "mine", "trainable": false, "dtype": "float32", "input_dim": 9, "output_dim": 4, "mask_zero": true} {
@@ -549,7 +550,7 @@ func TestAddWeight(t *testing.T) {
 	if lo, hi := slices.Min(first.Value()), slices.Max(first.Value()); lo < -limit || hi > limit || lo > -0.9*limit || hi < 0.9*limit {
 		t.Errorf("first values from %v to %v, want nearly ±%v", lo, hi, limit)
 	}
-	o := layer.WeightOptions{Initializer: initializer.Constant{Value: -3}, Regularizer: regularizer.L2(2), Constraint: layer.NonNeg{}, Frozen: true}
+	o := layer.WeightOptions{Initializer: initializer.Constant{Value: -3}, Regularizer: regularizer.L2(2), Constraint: constraint.NonNeg{}, Frozen: true}
 	all := must[*layer.Variable](t)(b.AddWeight("v", layer.Shape{2}, o))
 	if all.Value()[1] != -3 || all.Regularizer() != regularizer.L2(2) || all.Trainable() {
 		t.Errorf("weight %v, %+v, trainable %v", all.Value(), all.Regularizer(), all.Trainable())

@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/regularizer"
@@ -149,9 +150,9 @@ func TestDialectsOfParts(t *testing.T) {
 		without []layer.Dialect
 	}{
 		"OrthogonalRegularizer": {kernel(layer.WeightOptions{Regularizer: regularizer.NewOrthogonal()}), []layer.Dialect{layer.TF1}},
-		"RadialConstraint":      {kernel(layer.WeightOptions{Constraint: layer.RadialConstraint{}}), []layer.Dialect{layer.TF1, layer.Keras3}},
+		"RadialConstraint":      {kernel(layer.WeightOptions{Constraint: constraint.Radial{}}), []layer.Dialect{layer.TF1, layer.Keras3}},
 		"lora_":                 {newEmbedding(t, 4, 2, layer.EmbeddingOptions{LoRARank: 1}), []layer.Dialect{layer.TF1, layer.Keras2, layer.TFKeras}},
-		"MinMaxNorm":            {kernel(layer.WeightOptions{Constraint: layer.MinMaxNorm{Max: 1, Rate: 1}}), nil},
+		"MinMaxNorm":            {kernel(layer.WeightOptions{Constraint: constraint.MinMaxNorm{Max: 1, Rate: 1}}), nil},
 	} {
 		for _, d := range []layer.Dialect{layer.Own, layer.TF1, layer.Keras2, layer.TFKeras, layer.Keras3} {
 			text, err := d.Encode(c.l)

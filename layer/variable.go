@@ -23,7 +23,7 @@ type Variable struct {
 	table       *rowan.Table
 	frozen      bool
 	regularizer regularizer.Regularizer
-	constraint  Constraint
+	constraint  constraint.Constraint
 }
 
 // Name returns the layer's name and the weight's: "dense/kernel".
@@ -68,7 +68,7 @@ type WeightOptions struct {
 	// layer is called. Default: none.
 	Regularizer regularizer.Regularizer
 	// Constraint is applied after each update. Default: none.
-	Constraint Constraint
+	Constraint constraint.Constraint
 	// Frozen excludes the weight from training: batch statistics. Default: trained.
 	Frozen bool
 }

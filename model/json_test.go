@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/model"
@@ -81,7 +82,7 @@ func sequentialConfig(t testing.TB) *model.Model {
 			Initializer: initializer.TruncatedNormal{Stddev: 0.5}})),
 		layer.NewGlobalAveragePooling1D(false, layer.Options{}),
 		must[layer.Layer](t)(layer.NewDense(4, layer.DenseOptions{Activation: "relu",
-			Kernel: layer.WeightOptions{Initializer: initializer.HeNormal{}, Constraint: layer.NonNeg{}}})),
+			Kernel: layer.WeightOptions{Initializer: initializer.HeNormal{}, Constraint: constraint.NonNeg{}}})),
 		must[layer.Layer](t)(layer.NewDropout(0.5, layer.DropoutOptions{})),
 		must[layer.Layer](t)(layer.NewDense(1, layer.DenseOptions{NoBias: true, Kernel: layer.WeightOptions{Regularizer: regularizer.L1L2{L1: 0.5, L2: 0.125}}})))
 	if err != nil {

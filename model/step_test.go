@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rowan-embeddings/rowan"
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/optim"
@@ -300,7 +301,7 @@ func TestErrors(t *testing.T) {
 func TestConstraintHoldsAfterAStep(t *testing.T) {
 	in := must[layer.Layer](t)(Start(layer.InputOptions{Shape: layer.Shape{2}}))
 	d := must[*layer.Dense](t)(layer.NewDense(1, layer.DenseOptions{NoBias: true,
-		Kernel: layer.WeightOptions{Initializer: initializer.Constant{Value: 3}, Constraint: layer.UnitNorm{}}}))
+		Kernel: layer.WeightOptions{Initializer: initializer.Constant{Value: 3}, Constraint: constraint.UnitNorm{}}}))
 	m := must[*Sequential](t)(NewSequential(in, d))
 	compileSGD(t, &m.Model, CompileOptions{}, optim.Clip{})
 	b := &Batch{Inputs: []layer.Value{{Floats: floats(t, []float32{1, 1}, 1, 2)}}, Labels: []*tensor.Values{floats(t, []float32{6}, 1)}}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/rowan-embeddings/rowan/constraint"
 	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/layer/op"
 	"github.com/rowan-embeddings/rowan/optim"
@@ -33,7 +34,7 @@ func together(t testing.TB) *Model {
 
 	words := must[*layer.StringLookup](t)(layer.NewStringLookup(layer.StringLookupOptions{Options: layer.Options{Name: "words"}, Mask: new("")}))
 	adapted := must[*layer.Embedding](t)(layer.NewEmbedding(20, 4, layer.EmbeddingOptions{Options: named("adapted"), MaskZero: true, LoRARank: 2, Regularizer: regularizer.L2(0.01)}))
-	bounded := must[*layer.Embedding](t)(layer.NewEmbedding(20, 4, layer.EmbeddingOptions{Options: named("bounded"), MaskZero: true, Regularizer: regularizer.L2(0.01), Constraint: layer.MaxNorm{Max: 1, Axis: 1}}))
+	bounded := must[*layer.Embedding](t)(layer.NewEmbedding(20, 4, layer.EmbeddingOptions{Options: named("bounded"), MaskZero: true, Regularizer: regularizer.L2(0.01), Constraint: constraint.MaxNorm{Max: 1, Axis: 1}}))
 	item, items := apply(t, words, target), apply(t, words, seen)
 	query := apply(t, layer.NewDropMask(named("drop")), apply(t, adapted, item))
 	read := apply(t, layer.NewHistoryAttention(true, named("read")), query, apply(t, adapted, items))
@@ -42,7 +43,7 @@ func together(t testing.TB) *Model {
 	x := apply(t, must[*layer.Concatenate](t)(layer.NewConcatenate(-1, named("join"))), query, read, mean, user)
 	x = apply(t, must[*layer.BatchNormalization](t)(layer.NewBatchNormalization(layer.BatchNormalizationOptions{Options: named("norm")})), x)
 	deep := must[*layer.Dense](t)(layer.NewDense(8, layer.DenseOptions{Options: named("deep"), Activation: "relu",
-		Kernel: layer.WeightOptions{Regularizer: regularizer.L1(0.001), Constraint: layer.MaxNorm{Max: 2, Axis: 0}}}))
+		Kernel: layer.WeightOptions{Regularizer: regularizer.L1(0.001), Constraint: constraint.MaxNorm{Max: 2, Axis: 0}}}))
 	x = apply(t, deep, x)
 	check(t, deep.AddLoss(op.Scale(op.ReduceMean(op.Square(x)), 0.01)))
 	x = apply(t, must[*layer.Dropout](t)(layer.NewDropout(0.2, layer.DropoutOptions{Options: named("dropout")})), x)
