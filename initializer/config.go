@@ -1,7 +1,6 @@
 package initializer
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,7 +10,7 @@ import (
 	"github.com/rowan-embeddings/rowan/internal/classname"
 	"github.com/rowan-embeddings/rowan/internal/exactjson"
 	"github.com/rowan-embeddings/rowan/internal/nils"
-	"github.com/rowan-embeddings/rowan/internal/suggest"
+	"github.com/rowan-embeddings/rowan/internal/registry"
 )
 
 // Config describes an initializer the way Keras does: its class name and its
@@ -21,35 +20,27 @@ type Config struct {
 	Config    map[string]any `json:"config"`
 }
 
-// kind is one initializer of this package.
-type kind struct {
-	// defaults has Keras' default arguments.
-	defaults Initializer
-	// read decodes arguments over the defaults.
-	read func(text []byte) (Initializer, error)
-	// is tells whether an initializer is of this kind.
-	is func(Initializer) bool
-}
-
-func kindOf[T Initializer](defaults T) kind {
-	read := func(text []byte) (Initializer, error) {
-		v := defaults
-		err := strict(text, &v)
-		return v, err
-	}
-	is := func(i Initializer) bool { _, ok := i.(T); return ok }
-	return kind{defaults, read, is}
-}
-
-// kinds are the initializers of this package.
-var kinds = []kind{
-	kindOf(Zeros{}), kindOf(Ones{}), {Constant{}, readConstant, kindOf(Constant{}).is},
+// kinds are the initializers of this package, by class name and snake case.
+var kinds = registry.Registry[Initializer]{
+	kindOf(Zeros{}), kindOf(Ones{}), constants(),
 	kindOf(NewRandomUniform()), kindOf(NewRandomNormal()), kindOf(NewTruncatedNormal()),
 	kindOf(NewVarianceScaling()),
 	kindOf(GlorotUniform{}), kindOf(GlorotNormal{}),
 	kindOf(HeUniform{}), kindOf(HeNormal{}),
 	kindOf(LecunUniform{}), kindOf(LecunNormal{}),
 	kindOf(NewOrthogonal()), kindOf(NewIdentity()),
+}
+
+func kindOf[T Initializer](defaults T) registry.Class[Initializer] {
+	name := defaults.Name()
+	return registry.Of[Initializer](defaults, name, classname.Snake(name))
+}
+
+// constants are Constant, and the Values that a list stands for.
+func constants() registry.Class[Initializer] {
+	k := kindOf(Constant{})
+	k.Decode = readConstant
+	return k
 }
 
 // aliases are Keras' short names.
@@ -68,33 +59,26 @@ var oldClasses = map[string]string{
 // unknown name is an error that wraps [ErrConfig] and lists the known ones.
 func ByName(name string) (Initializer, error) {
 	k, err := kindByName(name)
-	return k.defaults, err
+	return k.Defaults, err
 }
 
-func kindByName(name string) (kind, error) {
+func kindByName(name string) (registry.Class[Initializer], error) {
 	class := name
 	if full, ok := aliases[name]; ok {
 		class = full
 	} else if now, ok := oldClasses[name]; ok {
 		class = now
 	}
-	for _, k := range kinds {
-		if n := k.defaults.Name(); n == class || classname.Snake(n) == class {
-			return k, nil
-		}
+	k, ok := kinds.ByName(class)
+	if !ok {
+		return k, configError("unknown initializer %q. Known: %s", name, strings.Join(Names(), ", "))
 	}
-	return kind{}, configError("unknown initializer %q. Known: %s", name, strings.Join(Names(), ", "))
+	return k, nil
 }
 
 // Names returns the names that [ByName] knows, in snake case, sorted.
 func Names() []string {
-	var names []string
-	for _, k := range kinds {
-		names = append(names, classname.Snake(k.defaults.Name()))
-	}
-	for alias := range aliases {
-		names = append(names, alias)
-	}
+	names := slices.AppendSeq(kinds.Names(1), maps.Keys(aliases))
 	slices.Sort(names)
 	return names
 }
@@ -105,7 +89,7 @@ func ToConfig(i Initializer) (Config, error) {
 	if v, ok := i.(Values); ok {
 		return Config{v.Name(), map[string]any{"value": slices.Clone(v)}}, nil
 	}
-	if !slices.ContainsFunc(kinds, func(k kind) bool { return k.is(i) }) {
+	if _, ok := kinds.Of(i); !ok {
 		return Config{}, configError("%T has no config: only the initializers of this package have one", i)
 	}
 	text, err := json.Marshal(i)
@@ -128,18 +112,9 @@ func FromConfig(c Config) (Initializer, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := maps.Clone(c.Config)
-	maps.DeleteFunc(args, func(_ string, v any) bool { return v == nil })
-	if err := suggest.Check(slices.Collect(maps.Keys(args)), suggest.Fields(k.defaults)); err != nil {
+	i, err := k.Read(c.Config)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, c.ClassName, err)
-	}
-	text, err := json.Marshal(args)
-	if err != nil {
-		return nil, configError("%s: %v", c.ClassName, err)
-	}
-	i, err := k.read(text)
-	if err != nil {
-		return nil, configError("%s: %v", c.ClassName, err)
 	}
 	return i, validate(i)
 }
@@ -159,19 +134,12 @@ func readConstant(text []byte) (Initializer, error) {
 	var row struct {
 		Value Values `json:"value"`
 	}
-	if strict(text, &row) == nil && row.Value != nil {
+	if registry.Strict(text, &row) == nil && row.Value != nil {
 		return row.Value, nil
 	}
 	var c Constant
-	err := strict(text, &c)
+	err := registry.Strict(text, &c)
 	return c, err
-}
-
-// strict decodes text into v and refuses arguments that v does not have.
-func strict(text []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	return d.Decode(v)
 }
 
 // configError is an error that wraps ErrConfig.

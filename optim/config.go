@@ -1,13 +1,13 @@
 package optim
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/rowan-embeddings/rowan/internal/registry"
 	"github.com/rowan-embeddings/rowan/internal/suggest"
 )
 
@@ -22,46 +22,34 @@ type Config struct {
 	Config    map[string]any `json:"config"`
 }
 
-// kind is one rule or schedule of this package.
-type kind[T any] struct {
-	// defaults has Keras' default arguments.
-	defaults T
-	// rate and decay are a rule's default learning rate and weight decay.
+// rule is a rule of this package, with its default learning rate and weight decay.
+type rule struct {
+	registry.Class[Updater]
 	rate  Constant
 	decay float64
-	// read decodes arguments over the defaults.
-	read func(text []byte) (T, error)
-	// is tells whether a value is of this kind.
-	is func(T) bool
 }
 
-// kindOf describes the type of defaults, which implements the interface T.
-func kindOf[T any, V any](defaults V, rate Constant) kind[T] {
-	read := func(text []byte) (T, error) {
-		v := defaults
-		err := strict(text, &v)
-		return any(v).(T), err
-	}
-	is := func(t T) bool { _, ok := any(t).(V); return ok }
-	return kind[T]{defaults: any(defaults).(T), rate: rate, read: read, is: is}
+// ruleOf describes the type of defaults, which has Keras' default arguments.
+func ruleOf[T Updater](defaults T, rate Constant) rule {
+	return rule{Class: registry.Of[Updater](defaults, defaults.Name()), rate: rate}
 }
 
 // rules are the rules of this package with the learning rates of Keras, and of
 // FBGEMM for RowWiseAdagrad. TensorFlow gives the proximal ones no default:
 // they have that of Keras' others.
-var rules = []kind[Updater]{
-	kindOf[Updater](SGD{}, 0.01),
-	kindOf[Updater](NewAdagrad(), 0.001),
-	kindOf[Updater](NewRowWiseAdagrad(), 0.01),
-	kindOf[Updater](NewRMSprop(), 0.001),
-	kindOf[Updater](NewAdam(), 0.001),
-	kindOf[Updater](NewAdadelta(), 0.001),
-	kindOf[Updater](NewAdamax(), 0.001),
-	kindOf[Updater](NewNadam(), 0.001),
-	kindOf[Updater](NewFTRL(), 0.001),
-	kindOf[Updater](NewLion(), 0.001),
-	kindOf[Updater](ProximalSGD{}, 0.001),
-	kindOf[Updater](NewProximalAdagrad(), 0.001),
+var rules = []rule{
+	ruleOf(SGD{}, 0.01),
+	ruleOf(NewAdagrad(), 0.001),
+	ruleOf(NewRowWiseAdagrad(), 0.01),
+	ruleOf(NewRMSprop(), 0.001),
+	ruleOf(NewAdam(), 0.001),
+	ruleOf(NewAdadelta(), 0.001),
+	ruleOf(NewAdamax(), 0.001),
+	ruleOf(NewNadam(), 0.001),
+	ruleOf(NewFTRL(), 0.001),
+	ruleOf(NewLion(), 0.001),
+	ruleOf(ProximalSGD{}, 0.001),
+	ruleOf(NewProximalAdagrad(), 0.001),
 }
 
 // namedSchedule is a schedule that a config can hold by name.
@@ -70,19 +58,23 @@ type namedSchedule interface {
 	Name() string
 }
 
-var schedules = []kind[namedSchedule]{
-	kindOf[namedSchedule](ExponentialDecay{}, 0),
-	kindOf[namedSchedule](InverseTimeDecay{}, 0),
-	kindOf[namedSchedule](PolynomialDecay{End: 0.0001, Power: 1}, 0),
-	kindOf[namedSchedule](PiecewiseConstant{}, 0),
-	kindOf[namedSchedule](CosineDecay{}, 0),
+var schedules = registry.Registry[namedSchedule]{
+	scheduleOf(ExponentialDecay{}),
+	scheduleOf(InverseTimeDecay{}),
+	scheduleOf(PolynomialDecay{End: 0.0001, Power: 1}),
+	scheduleOf(PiecewiseConstant{}),
+	scheduleOf(CosineDecay{}),
+}
+
+func scheduleOf[T namedSchedule](defaults T) registry.Class[namedSchedule] {
+	return registry.Of[namedSchedule](defaults, defaults.Name())
 }
 
 // adamW is Keras' AdamW: Adam with weight decay on.
-func adamW() kind[Updater] {
-	k := kindOf[Updater](NewAdam(), 0.001)
-	k.decay = 0.004
-	return k
+func adamW() rule {
+	r := ruleOf(NewAdam(), 0.001)
+	r.decay = 0.004
+	return r
 }
 
 // plain spells a name without capitals, "_" and "-": "RowWiseAdagrad",
@@ -102,19 +94,19 @@ func ByName(name string) (*Optimizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Optimizer{Updater: k.defaults, Rate: k.rate, WeightDecay: k.decay}, nil
+	return &Optimizer{Updater: k.Defaults, Rate: k.rate, WeightDecay: k.decay}, nil
 }
 
-func ruleByName(name string) (kind[Updater], error) {
+func ruleByName(name string) (rule, error) {
 	if plain(name) == "adamw" {
 		return adamW(), nil
 	}
-	for _, k := range rules {
-		if plain(k.defaults.Name()) == plain(name) {
-			return k, nil
+	for _, r := range rules {
+		if plain(r.Names[0]) == plain(name) {
+			return r, nil
 		}
 	}
-	return kind[Updater]{}, configError("unknown optimizer %q. Known: %s", name, strings.Join(Names(), ", "))
+	return rule{}, configError("unknown optimizer %q. Known: %s", name, strings.Join(Names(), ", "))
 }
 
 // Names returns the names that [ByName] knows, sorted.
@@ -125,15 +117,12 @@ func Names() []string {
 	}
 }
 
-func kindOfRule(u Updater) (kind[Updater], bool) { return find(rules, u) }
-
-// find returns the kind that v is of.
-func find[T any](kinds []kind[T], v T) (kind[T], bool) {
-	i := slices.IndexFunc(kinds, func(k kind[T]) bool { return k.is(v) })
-	if i < 0 {
-		return kind[T]{}, false
+// ruleOfUpdater returns the rule that u is.
+func ruleOfUpdater(u Updater) (rule, bool) {
+	if i := slices.IndexFunc(rules, func(r rule) bool { return r.Is(u) }); i >= 0 {
+		return rules[i], true
 	}
-	return kinds[i], true
+	return rule{}, false
 }
 
 // ours are the keys of an optimizer's config that are not its rule's. They are
@@ -192,7 +181,7 @@ var neutral = map[string]any{
 // The rule and the schedule must be of this package.
 func (o *Optimizer) Config() (Config, error) {
 	full := o.WithDefaults()
-	if _, ok := kindOfRule(full.Updater); !ok {
+	if _, ok := ruleOfUpdater(full.Updater); !ok {
 		return Config{}, configError("rule %T has no config: only those of package optim have one", full.Updater)
 	}
 	rate, err := rateConfig(full.Rate)
@@ -222,7 +211,7 @@ func rateConfig(s Schedule) (any, error) {
 	}
 	n, ok := s.(namedSchedule)
 	if ok {
-		_, ok = find(schedules, n)
+		_, ok = schedules.Of(n)
 	}
 	if !ok {
 		return nil, configError("schedule %T has no config: only those of package optim have one", s)
@@ -256,7 +245,7 @@ func FromConfig(c Config) (*Optimizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	mine, rule, err := split(c, k.defaults)
+	mine, args, err := split(c, k.Defaults)
 	if err != nil {
 		return nil, err
 	}
@@ -265,11 +254,11 @@ func FromConfig(c Config) (*Optimizer, error) {
 		o.WeightDecay = 0 // Keras' None: adamw without its decay
 	}
 	var rest ours
-	if err := strict(mine, &rest); err != nil {
+	if err := registry.Strict(mine, &rest); err != nil {
 		return nil, configError("%s: %v", c.ClassName, err)
 	}
 	rest.apply(o)
-	if o.Updater, err = k.read(rule); err != nil {
+	if o.Updater, err = k.Read(args); err != nil {
 		return nil, configError("%s: %v", c.ClassName, err)
 	}
 	if rest.Rate != nil {
@@ -280,18 +269,19 @@ func FromConfig(c Config) (*Optimizer, error) {
 	return o, o.Validate()
 }
 
-// split sorts the arguments of c into those of every optimizer and those of
-// the rule, as JSON; it leaves out null and neutral ones.
-func split(c Config, rule Updater) (mine, others []byte, err error) {
+// split sorts the arguments of c into those of every optimizer, as JSON, and
+// those of the rule; it leaves out null and neutral ones.
+func split(c Config, rule Updater) (mine []byte, others map[string]any, err error) {
 	ofRule, ofAll := suggest.Fields(rule), suggest.Fields(ours{})
-	a, b, rest := map[string]any{}, map[string]any{}, []string(nil)
+	ofOurs, rest := map[string]any{}, []string(nil)
+	others = map[string]any{}
 	for key, v := range c.Config {
 		switch {
 		case v == nil:
 		case slices.Contains(ofRule, key):
-			b[key] = v
+			others[key] = v
 		case slices.Contains(ofAll, key):
-			a[key] = v
+			ofOurs[key] = v
 		default:
 			rest = append(rest, key)
 		}
@@ -299,10 +289,7 @@ func split(c Config, rule Updater) (mine, others []byte, err error) {
 	if err := mustBeNeutral(c, rest, slices.Concat(ofRule, ofAll)); err != nil {
 		return nil, nil, err
 	}
-	if mine, err = json.Marshal(a); err == nil {
-		others, err = json.Marshal(b)
-	}
-	if err != nil {
+	if mine, err = json.Marshal(ofOurs); err != nil {
 		return nil, nil, configError("%s: %v", c.ClassName, err)
 	}
 	return mine, others, nil
@@ -339,35 +326,15 @@ func readRate(text []byte) (Schedule, error) {
 // ScheduleFromConfig makes the schedule that c describes, and checks it; it
 // treats c as [FromConfig] does. PolynomialDecay's cycle must be false.
 func ScheduleFromConfig(c Config) (Schedule, error) {
-	i := slices.IndexFunc(schedules, func(k kind[namedSchedule]) bool { return k.defaults.Name() == c.ClassName })
-	if i < 0 {
-		var names []string
-		for _, k := range schedules {
-			names = append(names, k.defaults.Name())
-		}
-		return nil, configError("unknown schedule %q. Known: %s", c.ClassName, strings.Join(names, ", "))
+	k, ok := schedules.ByName(c.ClassName)
+	if !ok {
+		return nil, configError("unknown schedule %q. Known: %s", c.ClassName, strings.Join(schedules.Names(0), ", "))
 	}
 	args := maps.Clone(c.Config)
-	maps.DeleteFunc(args, func(key string, v any) bool {
-		return v == nil || key == "name" || key == "cycle" && v == false
-	})
-	if err := suggest.Check(slices.Collect(maps.Keys(args)), suggest.Fields(schedules[i].defaults)); err != nil {
+	maps.DeleteFunc(args, func(key string, v any) bool { return key == "name" || key == "cycle" && v == false })
+	s, err := k.Read(args)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, c.ClassName, err)
 	}
-	text, err := json.Marshal(args)
-	if err != nil {
-		return nil, configError("%s: %v", c.ClassName, err)
-	}
-	s, err := schedules[i].read(text)
-	if err != nil {
-		return nil, configError("%s: %v", c.ClassName, err)
-	}
 	return s, validate(s)
-}
-
-// strict decodes text into v and refuses arguments that v does not have.
-func strict(text []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	return d.Decode(v)
 }

@@ -132,7 +132,7 @@ func (o *Optimizer) WithDefaults() *Optimizer {
 	if out.Updater == nil {
 		out.Updater = NewAdam()
 	}
-	if k, ok := kindOfRule(out.Updater); ok && out.Rate == nil {
+	if k, ok := ruleOfUpdater(out.Updater); ok && out.Rate == nil {
 		out.Rate = k.rate
 	}
 	return &out
