@@ -25,7 +25,7 @@ var levels = [][]string{
 	{"internal/keymap", "initializer", "constraint", "optim", "metric"},
 	{"."},
 	{"dataset", "internal/dense", "internal/kink", "internal/tabletest"},
-	{"loss", "regularizer"},
+	{"activation", "loss", "regularizer"},
 	{"layer"},
 	{"model", "layer/op", "dataset/baseline"},
 	{"recipe"},
@@ -54,7 +54,7 @@ var restricted = map[string]struct {
 	"C":                               {nil, "the product builds with CGO_ENABLED=0"},
 	"github.com/goccy/go-yaml":        {[]string{"cmd/rowan"}, "a configuration is a Go struct; only the command reads YAML"},
 	"github.com/urfave/cli":           {[]string{"cmd/rowan"}, "only the command has a command line"},
-	"github.com/gomlx":                {[]string{"internal/dense", "internal/kink", "loss", "regularizer", "layer"}, "one place runs the graph; layers, losses and regularizers describe it"},
+	"github.com/gomlx":                {[]string{"internal/dense", "internal/kink", "activation", "loss", "regularizer", "layer"}, "one place runs the graph; layers and what they are made of describe it"},
 	"github.com/gomlx/gomlx/ml":       {nil, "variables, layers and optimizers are ours"},
 	"github.com/gomlx/gomlx/backends": {nil, "it registers back ends on import, XLA among them, which wants to download"},
 }

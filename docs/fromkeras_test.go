@@ -10,7 +10,7 @@ import (
 )
 
 // goName matches a Go name in from-keras.md, in code of several too.
-var goName = regexp.MustCompile(`\b(?:rowan|tensor|initializer|constraint|optim|layer|op|model|metric|loss|regularizer)(?:\.[A-Z][A-Za-z0-9]*)+`)
+var goName = regexp.MustCompile(`\b(?:rowan|tensor|initializer|constraint|optim|layer|op|model|metric|activation|loss|regularizer)(?:\.[A-Z][A-Za-z0-9]*)+`)
 
 // code and word match the code in what a row of parity.md is about, and the
 // names in it: of methods and their arguments, of properties.
@@ -23,7 +23,7 @@ var (
 // every argument, property and method that has a row in parity.md that it is there.
 func TestFromKeras(t *testing.T) {
 	page := readPage(t, "from-keras.md")
-	exported, err := exportedNames("..", ".", "tensor", "initializer", "constraint", "optim", "metric", "loss", "regularizer", "layer", "layer/op", "model")
+	exported, err := exportedNames("..", ".", "tensor", "initializer", "constraint", "optim", "metric", "activation", "loss", "regularizer", "layer", "layer/op", "model")
 	if err != nil {
 		t.Fatal(err)
 	}

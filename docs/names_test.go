@@ -21,7 +21,7 @@ func TestParityNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exported, err := exportedNames("..", ".", "tensor", "initializer", "constraint", "optim", "loss", "regularizer", "layer", "layer/op", "model", "internal/keymap")
+	exported, err := exportedNames("..", ".", "tensor", "initializer", "constraint", "optim", "activation", "loss", "regularizer", "layer", "layer/op", "model", "internal/keymap")
 	if err != nil {
 		t.Fatal(err)
 	}

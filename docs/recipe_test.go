@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rowan-embeddings/rowan/activation"
 	"github.com/rowan-embeddings/rowan/initializer"
-	"github.com/rowan-embeddings/rowan/layer"
 	"github.com/rowan-embeddings/rowan/metric"
 	"github.com/rowan-embeddings/rowan/optim"
 	"github.com/rowan-embeddings/rowan/recipe"
@@ -47,7 +47,7 @@ func TestRecipeNames(t *testing.T) {
 	short := []string{"zero", "one"} // Keras' other names of zeros and ones
 	for what, names := range map[string][]string{
 		"initializer": slices.DeleteFunc(initializer.Names(), func(n string) bool { return slices.Contains(short, n) }),
-		"optimizer":   optim.Names(), "loss": recipe.LossNames(), "activation": layer.ActivationNames(), "metric": metric.Names(),
+		"optimizer":   optim.Names(), "loss": recipe.LossNames(), "activation": activation.Names(), "metric": metric.Names(),
 	} {
 		for _, name := range names {
 			if !strings.Contains(page, "`"+name+"`") {

@@ -15,7 +15,7 @@ KERAS_BACKEND=torch "$home/torch/bin/python" "$here/record_optim64.py" "$here/..
 "$home/keras/bin/python" "$here/record_initializers.py" "$here/../initializer/testdata"
 "$home/keras/bin/python" "$here/record_lookups.py" tf "$here/../testdata/lookups-tensorflow.json"
 "$home/torch/bin/python" "$here/record_lookups.py" torch "$here/../testdata/lookups-torch.json"
-"$home/keras/bin/python" "$here/record_layers.py" "$here/../layer/testdata" "$here/../loss/testdata"
+"$home/keras/bin/python" "$here/record_layers.py" "$here/.."
 "$home/keras/bin/python" "$here/record_masks.py" "$here/../layer/testdata"
 "$home/keras/bin/python" "$here/record_ids.py" "$here/../layer/testdata"
 "$home/keras/bin/python" "$here/configs.py" keras3 record "$here/../model/testdata/configs"

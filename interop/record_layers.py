@@ -1,7 +1,6 @@
-"""Records what Keras' activations and layers compute, for package layer, and its
-losses, for package loss.
+"""Records what Keras' activations, layers and losses compute, each for a package.
 
-    python record_layers.py LAYERS LOSSES     two folders, in the environment "keras"
+    python record_layers.py FOLDER     that of the repository, in the environment "keras"
 
 Beside values there are gradients: those of activations by their input, times
 weights that no symmetry cancels; those of losses by the prediction.
@@ -190,33 +189,28 @@ def losses():
     yield loss_case(k.BinaryFocalCrossentropy(from_logits=True, apply_class_balancing=True), binary(4, 3), 3 * normal(4, 3), weights)
 
 
-def write(f, name, cases):
-    f.write(f',\n"{name}":[\n' + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "\n]")
+def lines(cases):
+    return "[\n" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "\n]"
 
 
-def main(layer_folder, loss_folder):
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+def write(folder, package, **parts):
     import keras
 
-    path = os.path.join(layer_folder, "keras.json")
+    path = os.path.join(folder, package, "testdata", "keras.json")
     with open(path, "w") as f:
-        acts = activations()
-        f.write(f'{{"keras":"{keras.__version__}",\n"activations":{{"x":{json.dumps(acts["x"])},"weight":{json.dumps(acts["weight"])},"cases":[\n')
-        f.write(",\n".join(json.dumps(c, separators=(",", ":")) for c in acts["cases"]) + "\n]}")
-        write(f, "layers", layers())
-        write(f, "attention", attention())
-        f.write("}\n")
+        f.write(f'{{"keras":"{keras.__version__}"' + "".join(f',\n"{name}":{text}' for name, text in parts.items()) + "}\n")
     print(f"{path}: {os.path.getsize(path)} bytes")
-    # After the layers: the random numbers go on from theirs.
-    path = os.path.join(loss_folder, "keras.json")
-    with open(path, "w") as f:
-        f.write(f'{{"keras":"{keras.__version__}"')
-        write(f, "losses", losses())
-        f.write("}\n")
-    print(f"{path}: {os.path.getsize(path)} bytes")
+
+
+def main(folder):
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    acts = activations()
+    write(folder, "activation", activations=f'{{"x":{json.dumps(acts["x"])},"weight":{json.dumps(acts["weight"])},"cases":{lines(acts["cases"])}}}')
+    write(folder, "layer", layers=lines(layers()), attention=lines(attention()))
+    write(folder, "loss", losses=lines(losses()))  # the random numbers go on from those of layers
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    main(sys.argv[1])

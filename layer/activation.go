@@ -2,42 +2,39 @@ package layer
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rowan-embeddings/rowan/activation"
 )
 
-// ActivationNames returns the names that Dense and Activation know, sorted.
-func ActivationNames() []string {
-	return slices.Sorted(maps.Keys(activations))
-}
-
-// activation checks a name; none is linear.
-func activation(name string) (string, error) {
+// activationOf returns the activation of a name, and the name: none is linear.
+func activationOf(name string) (activation.Func, string, error) {
 	if name == "" {
 		name = "linear"
 	}
-	if activations[name] == nil {
-		return "", fmt.Errorf("%w: unknown activation %q: use one of %s", ErrArgument, name, strings.Join(ActivationNames(), ", "))
+	f, err := activation.ByName(name)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", ErrArgument, err)
 	}
-	return name, nil
+	return f, name, nil
 }
 
 // Activation applies a function to each number, or softmax to the last dimension.
 type Activation struct {
 	Base
 	name string
+	f    activation.Func
 }
 
-// NewActivation returns a layer that applies the function Keras knows by that name.
+// NewActivation returns a layer that applies the function Keras knows by that
+// name, of [activation.Names].
 func NewActivation(name string, o Options) (*Activation, error) {
-	name, err := activation(name)
+	f, name, err := activationOf(name)
 	if err != nil {
 		return nil, err
 	}
-	l := &Activation{name: name}
+	l := &Activation{name: name, f: f}
 	l.Init(l, o)
 	l.computeWide()
 	l.SupportMasking()
@@ -50,7 +47,7 @@ func (l *Activation) Build(...Shape) error { return nil }
 
 // Call implements [GraphLayer].
 func (l *Activation) Call(_ *Call, in ...*graph.Node) []*graph.Node {
-	return []*graph.Node{activations[l.name](in[0])}
+	return []*graph.Node{l.f(in[0])}
 }
 
 // Config implements [Configurer].

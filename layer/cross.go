@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 
+	"github.com/rowan-embeddings/rowan/activation"
 	"github.com/rowan-embeddings/rowan/initializer"
 )
 
@@ -45,6 +46,7 @@ type FeatureCrossOptions struct {
 type FeatureCross struct {
 	Base
 	o                  FeatureCrossOptions
+	preActivation      activation.Func
 	down, kernel, bias *Variable
 }
 
@@ -56,17 +58,18 @@ func NewFeatureCross(o FeatureCrossOptions) (*FeatureCross, error) {
 	if !(o.DiagScale >= 0) || o.DiagScale-o.DiagScale != 0 {
 		return nil, fmt.Errorf("%w: FeatureCross: `diag_scale` must be a number of 0 or more. Received: diag_scale=%v", ErrArgument, o.DiagScale)
 	}
-	var err error
-	if o.PreActivation, err = activation(o.PreActivation); err != nil {
+	f, name, err := activationOf(o.PreActivation)
+	if err != nil {
 		return nil, fmt.Errorf("feature cross: %w", err)
 	}
+	o.PreActivation = name
 	if o.Kernel.Initializer == nil {
 		o.Kernel.Initializer = initializer.GlorotUniform{}
 	}
 	if o.Bias.Initializer == nil {
 		o.Bias.Initializer = initializer.Zeros{}
 	}
-	l := &FeatureCross{o: o}
+	l := &FeatureCross{o: o, preActivation: f}
 	l.Init(l, o.Options)
 	l.computeWide()
 	l.SupportMasking()
@@ -107,7 +110,7 @@ func (l *FeatureCross) Call(c *Call, in ...*graph.Node) []*graph.Node {
 	if l.bias != nil {
 		y = graph.Add(y, graph.ExpandLeftToRank(c.Var(l.bias), y.Rank()))
 	}
-	y = activations[l.o.PreActivation](y)
+	y = l.preActivation(y)
 	if l.o.DiagScale > 0 {
 		y = graph.Add(y, graph.MulScalar(x, l.o.DiagScale))
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
+	"github.com/rowan-embeddings/rowan/activation"
 	"github.com/rowan-embeddings/rowan/initializer"
 )
 
@@ -28,6 +29,7 @@ type Dense struct {
 	Base
 	units        int
 	o            DenseOptions
+	activation   activation.Func
 	kernel, bias *Variable
 }
 
@@ -36,17 +38,18 @@ func NewDense(units int, o DenseOptions) (*Dense, error) {
 	if units <= 0 {
 		return nil, fmt.Errorf("%w: Dense: `units` must be a positive integer. Received: units=%d", ErrArgument, units)
 	}
-	var err error
-	if o.Activation, err = activation(o.Activation); err != nil {
+	f, name, err := activationOf(o.Activation)
+	if err != nil {
 		return nil, fmt.Errorf("dense layer: %w", err)
 	}
+	o.Activation = name
 	if o.Kernel.Initializer == nil {
 		o.Kernel.Initializer = initializer.GlorotUniform{}
 	}
 	if o.Bias.Initializer == nil {
 		o.Bias.Initializer = initializer.Zeros{}
 	}
-	l := &Dense{units: units, o: o}
+	l := &Dense{units: units, o: o, activation: f}
 	l.Init(l, o.Options)
 	l.SupportMasking()
 	l.SetInputSpec(InputSpec{MinRank: 2})
@@ -74,7 +77,7 @@ func (l *Dense) Call(c *Call, in ...*graph.Node) []*graph.Node {
 	if l.bias != nil {
 		y = graph.Add(y, graph.ExpandLeftToRank(c.Var(l.bias), y.Rank()))
 	}
-	return []*graph.Node{activations[l.o.Activation](cast(y, dtypes.Float32))}
+	return []*graph.Node{l.activation(cast(y, dtypes.Float32))}
 }
 
 // Config implements [Configurer].

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 
+	"github.com/rowan-embeddings/rowan/activation"
 	"github.com/rowan-embeddings/rowan/initializer"
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/layer"
@@ -25,7 +26,7 @@ func graphCases(t testing.TB) []graphCase {
 	add := func(name string, l layer.GraphLayer, in ...layer.Value) {
 		cases = append(cases, graphCase{name, l, in})
 	}
-	for _, a := range layer.ActivationNames() {
+	for _, a := range activation.Names() {
 		add("Dense "+a, newDense(t, 4, layer.DenseOptions{Activation: a}), floats(t, 2, 4))
 		add("Activation "+a, must[*layer.Activation](t)(layer.NewActivation(a, layer.Options{})), floats(t, 2, 4))
 	}

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/rowan-embeddings/rowan/activation"
 	"github.com/rowan-embeddings/rowan/dataset"
-	"github.com/rowan-embeddings/rowan/layer"
 )
 
 // validateInteraction checks names and widths: what is made of what.
@@ -86,7 +86,7 @@ func (c *Config) validateDeep(known []string) error {
 		if l.Units <= 0 {
 			return fieldError(field+".units", "it must be positive, got %d", l.Units)
 		}
-		if err := cmp.Or(oneOf(field+".activation", l.Activation, layer.ActivationNames()), share(field+".dropout", l.Dropout)); err != nil {
+		if err := cmp.Or(oneOf(field+".activation", l.Activation, activation.Names()), share(field+".dropout", l.Dropout)); err != nil {
 			return err
 		}
 	}

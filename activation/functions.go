@@ -1,50 +1,15 @@
-package layer
+package activation
 
 import (
+	"fmt"
 	"math"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rowan-embeddings/rowan/internal/kink"
+	"github.com/rowan-embeddings/rowan/internal/tuple"
 )
-
-// activations are Keras' functions by name: those of Keras 3, with its values
-// for arguments that a name cannot give, and the two names that it knows beside
-// (swish, hard_swish). Its threshold is missing: without its two arguments it
-// fails there too.
-var activations = map[string]func(*graph.Node) *graph.Node{
-	"linear":         func(x *graph.Node) *graph.Node { return x },
-	"relu":           kink.Relu,
-	"relu6":          relu6,
-	"leaky_relu":     func(x *graph.Node) *graph.Node { return graph.Add(kink.Relu(x), graph.MulScalar(negative(x), 0.2)) },
-	"sigmoid":        graph.Sigmoid,
-	"hard_sigmoid":   hardSigmoid,
-	"log_sigmoid":    func(x *graph.Node) *graph.Node { return graph.Neg(kink.Softplus(graph.Neg(x))) },
-	"sparse_sigmoid": func(x *graph.Node) *graph.Node { return graph.MulScalar(graph.AddScalar(hardTanh(x), 1), 0.5) },
-	"tanh":           graph.Tanh,
-	"hard_tanh":      hardTanh,
-	"tanh_shrink":    func(x *graph.Node) *graph.Node { return graph.Sub(x, graph.Tanh(x)) },
-	"hard_shrink":    func(x *graph.Node) *graph.Node { return outside(x, x) },
-	"soft_shrink":    softShrink,
-	"softmax":        func(x *graph.Node) *graph.Node { return graph.Softmax(x, -1) },
-	"log_softmax":    func(x *graph.Node) *graph.Node { return graph.LogSoftmax(x, -1) },
-	"sparsemax":      sparsemax,
-	"softplus":       kink.Softplus,
-	"sparse_plus":    sparsePlus,
-	"squareplus":     squareplus,
-	"softsign":       func(x *graph.Node) *graph.Node { return graph.Div(x, graph.AddScalar(kink.Abs(x), 1)) },
-	"exponential":    graph.Exp,
-	"elu":            elu,
-	"celu":           elu, // the same where alpha is 1, Keras' default
-	"selu":           selu,
-	"silu":           silu,
-	"swish":          silu,
-	"hard_silu":      hardSilu,
-	"hard_swish":     hardSilu,
-	"gelu":           gelu,
-	"glu":            glu,
-	"mish":           func(x *graph.Node) *graph.Node { return graph.Mul(x, graph.Tanh(kink.Softplus(x))) },
-}
 
 // elu is x above 0, exp(x)-1 below; the exponential sees no positive number,
 // whose overflow would make a NaN of the gradient.
@@ -113,7 +78,7 @@ func sparsemax(x *graph.Node) *graph.Node {
 	value := graph.StopGradient(x)
 	above := kink.Relu(graph.Sub(graph.InsertAxes(value, -2), graph.InsertAxes(value, -1))) // [i, j] is x_j - x_i
 	lost := graph.ReduceSum(above, -1)
-	counts := asFloat(graph.LessThan(lost, graph.ScalarOne(x.Graph(), x.DType())))
+	counts := graph.ConvertDType(graph.LessThan(lost, graph.ScalarOne(x.Graph(), x.DType())), dtypes.Float32)
 	n := graph.ReduceAndKeep(counts, graph.ReduceSum, -1)
 	sum := graph.ReduceAndKeep(graph.Mul(x, counts), graph.ReduceSum, -1)
 	return graph.Mul(graph.Sub(x, graph.Div(graph.AddScalar(sum, -1), n)), counts)
@@ -123,7 +88,7 @@ func sparsemax(x *graph.Node) *graph.Node {
 func glu(x *graph.Node) *graph.Node {
 	n := x.Shape().Dimensions[x.Rank()-1]
 	if n%2 != 0 {
-		graphPanic("%w: glu halves the last dimension, which must be even. Received an input of shape %v", ErrShape, Shape(x.Shape().Dimensions))
+		panic(fmt.Errorf("%w: glu halves the last dimension, which must be even. Received an input of shape %s", ErrShape, tuple.Of(x.Shape().Dimensions)))
 	}
 	half := graph.Split(x, -1, 2)
 	return graph.Mul(half[0], graph.Sigmoid(half[1]))
