@@ -24,7 +24,7 @@ var levels = [][]string{
 	{"internal/text", "internal/format", "internal/checkpoint", "internal/arguments", "internal/registry"},
 	{"internal/keymap", "initializer", "constraint", "optim", "metric"},
 	{"."},
-	{"dataset", "internal/dense", "internal/kink", "internal/tabletest"},
+	{"dataset", "internal/dense", "internal/kink", "internal/tabletest", "internal/vocabulary"},
 	{"activation", "loss", "regularizer"},
 	{"layer"},
 	{"model", "layer/op", "dataset/baseline"},

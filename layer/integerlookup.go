@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/rowan-embeddings/rowan/internal/vocabulary"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -43,7 +44,7 @@ type IntegerLookup struct {
 	Base
 	max int
 	o   IntegerLookupOptions
-	v   vocabulary[int64]
+	v   *vocabulary.Vocabulary[int64]
 }
 
 // oovKey stands for unknown keys in [IntegerLookup.GetVocabulary], as in both
@@ -60,13 +61,11 @@ func NewIntegerLookup(maxTokens int, o IntegerLookupOptions) (*IntegerLookup, er
 	if err != nil {
 		return nil, err
 	}
-	l.v = vocabulary[int64]{mask: o.Mask, unknown: unknown, limit: maxTokens, bucket: func(key int64) int {
+	numbers := vocabulary.Options[int64]{Mask: o.Mask, Unknown: unknown, Limit: maxTokens, Bucket: func(key int64) int {
 		return int((key%int64(unknown) + int64(unknown)) % int64(unknown))
 	}}
-	if o.Vocabulary != nil {
-		if err := l.v.give(o.Vocabulary); err != nil {
-			return nil, fmt.Errorf("IntegerLookup: %w", err)
-		}
+	if l.v, err = vocabularyOf("IntegerLookup", numbers, o.Vocabulary); err != nil {
+		return nil, err
 	}
 	l.Init(l, o.Options)
 	return l, nil
@@ -124,7 +123,7 @@ func (l *IntegerLookup) Map(_ context.Context, m *Mapping, ids tensor.IDs, train
 	if err != nil {
 		return nil, err
 	}
-	numbers, err := l.v.number(m, keys, training && l.Trainable())
+	numbers, err := numbersOf(l.v, m, keys, training && l.Trainable())
 	if err != nil {
 		return nil, err
 	}
@@ -147,41 +146,41 @@ func int64s(m *Mapping, ids tensor.IDs) ([]int64, error) {
 }
 
 // Learn implements [Learner].
-func (l *IntegerLookup) Learn(m *Mapping) error { return l.v.learn(m) }
+func (l *IntegerLookup) Learn(m *Mapping) error { return learnInto(l.v, m) }
 
 // VocabularySize returns how many indices there are now, those of unknown keys
 // and of the mask among them: what an [Embedding] behind the layer needs for
 // input_dim. It is safe for concurrent use, as are the methods below.
-func (l *IntegerLookup) VocabularySize() int { return l.v.size() }
+func (l *IntegerLookup) VocabularySize() int { return l.v.Size() }
 
 // GetVocabulary returns the key of each index: -1 for those of unknown keys.
-func (l *IntegerLookup) GetVocabulary() []int64 { return l.v.full(oovKey) }
+func (l *IntegerLookup) GetVocabulary() []int64 { return l.v.Full(oovKey) }
 
 // Counts returns how often training used each key of the vocabulary, in the
 // order of their indices, and how often keys that were not in it.
 func (l *IntegerLookup) Counts() (uses []uint64, unknown uint64) {
-	_, uses, unknown = l.v.list()
+	_, uses, unknown = l.v.List()
 	return uses, unknown
 }
 
 // SaveState implements [Stateful]: a vocabulary file (docs/format.md).
-func (l *IntegerLookup) SaveState(w io.Writer) error { return l.v.save(w) }
+func (l *IntegerLookup) SaveState(w io.Writer) error { return l.v.Save(w) }
 
 // LoadState implements [Stateful]. A vocabulary that the layer cannot have is
 // rowan.ErrMismatch.
-func (l *IntegerLookup) LoadState(r io.Reader) (install func(), err error) { return l.v.load(r) }
+func (l *IntegerLookup) LoadState(r io.Reader) (install func(), err error) { return l.v.Load(r) }
 
 // Config implements [Configurer]. max_tokens is that of Keras, which counts the
 // indices of unknown keys and of the mask too. What has been learned is state,
 // and not in it.
 func (l *IntegerLookup) Config() Config {
-	c := Config{"max_tokens": nil, "num_oov_indices": l.v.unknown, "mask_token": pointerConfig(l.o.Mask),
+	c := Config{"max_tokens": nil, "num_oov_indices": l.v.Options().Unknown, "mask_token": pointerConfig(l.o.Mask),
 		"oov_token": oovKey, "vocabulary": nil, "output_mode": "int", "invert": false}
 	if l.max > 0 {
-		c["max_tokens"] = l.max + l.v.first()
+		c["max_tokens"] = l.max + l.v.Options().First()
 	}
 	if l.o.Vocabulary != nil {
-		c["vocabulary"] = l.v.full(oovKey)
+		c["vocabulary"] = l.v.Full(oovKey)
 	}
 	return l.idConfig().with(c)
 }
@@ -199,9 +198,9 @@ func integerLookupFromConfig(c Config) (Layer, error) {
 			o.Vocabulary = append(o.Vocabulary, r.AsID("vocabulary", v))
 		}
 	}
-	shape := vocabulary[int64]{mask: o.Mask, unknown: max(o.NumOOV, 0)}
-	o.Vocabulary = withoutSpecial(o.Vocabulary, shape.special(oovKey))
-	most := r.most(shape.first())
+	shape := vocabulary.Options[int64]{Mask: o.Mask, Unknown: max(o.NumOOV, 0)}
+	o.Vocabulary = withoutSpecial(o.Vocabulary, shape.Special(oovKey))
+	most := r.most(shape.First())
 	if err := r.done("IntegerLookup"); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rowan-embeddings/rowan/internal/fingerprint"
+	"github.com/rowan-embeddings/rowan/internal/vocabulary"
 	"github.com/rowan-embeddings/rowan/tensor"
 )
 
@@ -38,7 +39,7 @@ type StringLookupOptions struct {
 type StringLookup struct {
 	Base
 	o StringLookupOptions
-	v vocabulary[string]
+	v *vocabulary.Vocabulary[string]
 }
 
 // oovToken stands for unknown tokens in [StringLookup.GetVocabulary].
@@ -52,19 +53,17 @@ func NewStringLookup(o StringLookupOptions) (*StringLookup, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.v = vocabulary[string]{mask: o.Mask, unknown: unknown, bucket: func(token string) int {
+	numbers := vocabulary.Options[string]{Mask: o.Mask, Unknown: unknown, Bucket: func(token string) int {
 		return int(fingerprint.Farm([]byte(token)) % uint64(unknown))
 	}}
 	if o.MaxTokens > 0 {
-		if l.v.limit = o.MaxTokens - l.v.first(); l.v.limit <= 0 || len(o.Vocabulary) > l.v.limit {
+		if numbers.Limit = o.MaxTokens - numbers.First(); numbers.Limit <= 0 || len(o.Vocabulary) > numbers.Limit {
 			return nil, fmt.Errorf("%w: StringLookup: max_tokens=%d leaves room for %d tokens beside the %d indices of the mask and of unknown tokens",
-				ErrArgument, o.MaxTokens, max(l.v.limit, 0), l.v.first())
+				ErrArgument, o.MaxTokens, max(numbers.Limit, 0), numbers.First())
 		}
 	}
-	if o.Vocabulary != nil {
-		if err := l.v.give(o.Vocabulary); err != nil {
-			return nil, fmt.Errorf("StringLookup: %w", err)
-		}
+	if l.v, err = vocabularyOf("StringLookup", numbers, o.Vocabulary); err != nil {
+		return nil, err
 	}
 	l.Init(l, o.Options)
 	return l, nil
@@ -92,7 +91,7 @@ func (l *StringLookup) Map(_ context.Context, m *Mapping, ids tensor.IDs, traini
 	if !ok {
 		return nil, fmt.Errorf("%w: the layer takes strings, got %v", ErrStage, ids.KeyType())
 	}
-	numbers, err := l.v.number(m, b.Values(), training && l.Trainable())
+	numbers, err := numbersOf(l.v, m, b.Values(), training && l.Trainable())
 	if err != nil {
 		return nil, err
 	}
@@ -100,40 +99,40 @@ func (l *StringLookup) Map(_ context.Context, m *Mapping, ids tensor.IDs, traini
 }
 
 // Learn implements [Learner].
-func (l *StringLookup) Learn(m *Mapping) error { return l.v.learn(m) }
+func (l *StringLookup) Learn(m *Mapping) error { return learnInto(l.v, m) }
 
 // VocabularySize returns how many indices there are now, those of unknown tokens
 // and of the mask among them: what an [Embedding] behind the layer needs for
 // input_dim. It is safe for concurrent use, as are the methods below.
-func (l *StringLookup) VocabularySize() int { return l.v.size() }
+func (l *StringLookup) VocabularySize() int { return l.v.Size() }
 
 // GetVocabulary returns the token of each index: "[UNK]" for those of unknown
 // tokens.
-func (l *StringLookup) GetVocabulary() []string { return l.v.full(oovToken) }
+func (l *StringLookup) GetVocabulary() []string { return l.v.Full(oovToken) }
 
 // Counts returns how often training used each token of the vocabulary, in the
 // order of their indices, and how often tokens that were not in it.
 func (l *StringLookup) Counts() (uses []uint64, unknown uint64) {
-	_, uses, unknown = l.v.list()
+	_, uses, unknown = l.v.List()
 	return uses, unknown
 }
 
 // SaveState implements [Stateful]: a vocabulary file (docs/format.md).
-func (l *StringLookup) SaveState(w io.Writer) error { return l.v.save(w) }
+func (l *StringLookup) SaveState(w io.Writer) error { return l.v.Save(w) }
 
 // LoadState implements [Stateful]. A vocabulary that the layer cannot have is
 // rowan.ErrMismatch.
-func (l *StringLookup) LoadState(r io.Reader) (install func(), err error) { return l.v.load(r) }
+func (l *StringLookup) LoadState(r io.Reader) (install func(), err error) { return l.v.Load(r) }
 
 // Config implements [Configurer]. What has been learned is state, and not in it.
 func (l *StringLookup) Config() Config {
-	c := Config{"max_tokens": nil, "num_oov_indices": l.v.unknown, "mask_token": pointerConfig(l.o.Mask),
+	c := Config{"max_tokens": nil, "num_oov_indices": l.v.Options().Unknown, "mask_token": pointerConfig(l.o.Mask),
 		"oov_token": oovToken, "vocabulary": nil, "output_mode": "int", "invert": false, "encoding": "utf-8"}
 	if l.o.MaxTokens > 0 {
 		c["max_tokens"] = l.o.MaxTokens
 	}
 	if l.o.Vocabulary != nil {
-		c["vocabulary"] = l.v.full(oovToken)
+		c["vocabulary"] = l.v.Full(oovToken)
 	}
 	return l.idConfig().with(c)
 }
@@ -166,8 +165,8 @@ func stringLookupFromConfig(c Config) (Layer, error) {
 			o.Vocabulary = append(o.Vocabulary, token)
 		}
 	}
-	shape := vocabulary[string]{mask: o.Mask, unknown: max(o.NumOOV, 0)}
-	o.Vocabulary = withoutSpecial(o.Vocabulary, shape.special(oovToken))
+	shape := vocabulary.Options[string]{Mask: o.Mask, Unknown: max(o.NumOOV, 0)}
+	o.Vocabulary = withoutSpecial(o.Vocabulary, shape.Special(oovToken))
 	if err := r.done("StringLookup"); err != nil {
 		return nil, err
 	}
