@@ -3,6 +3,7 @@ package layer
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -145,14 +146,14 @@ func (d Dialect) translate(class string, c Config) error {
 	if !ok || d < known.first {
 		return fmt.Errorf("%v has no layer %s", d, class)
 	}
-	for key, neutral := range known.ours {
-		if v, there := c[key]; there && !reflect.DeepEqual(v, neutral) {
+	for _, key := range slices.Sorted(maps.Keys(known.ours)) {
+		if v, there := c[key]; there && !reflect.DeepEqual(v, known.ours[key]) {
 			return fmt.Errorf("%v has no argument %q of %s, which is %v", d, key, class, v)
 		}
 		delete(c, key)
 	}
-	for key, first := range known.since {
-		if d >= first {
+	for _, key := range slices.Sorted(maps.Keys(known.since)) {
+		if d >= known.since[key] {
 			continue
 		}
 		if v := c[key]; v != nil && v != false {
@@ -226,8 +227,8 @@ var parts = map[string][2]Dialect{
 // translateParts gives the initializers, regularizers and constraints of a
 // config the dialect's form.
 func (d Dialect) translateParts(c Config) error {
-	for key, v := range c {
-		o, ok := v.(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(c)) {
+		o, ok := c[key].(map[string]any)
 		if !ok {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rowan-embeddings/rowan"
 	"github.com/rowan-embeddings/rowan/layer"
 )
 
@@ -80,4 +81,16 @@ func text(t *testing.T, l layer.Layer) string {
 		t.Fatal(err)
 	}
 	return string(must[[]byte](t)(json.Marshal(c)))
+}
+
+// TestDialectNamesTheFirst: of several arguments that a dialect lacks the error names
+// the first, each time.
+func TestDialectNamesTheFirst(t *testing.T) {
+	first := int64(1)
+	for range 20 {
+		l := newEmbedding(t, 9, 2, layer.EmbeddingOptions{RowDType: rowan.Float16, Combiner: rowan.Sum, Padding: &first})
+		if _, err := layer.Keras3.Encode(l); err == nil || !strings.Contains(err.Error(), `"combiner"`) {
+			t.Fatalf("%v, want the combiner named", err)
+		}
+	}
 }
