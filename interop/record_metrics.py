@@ -23,16 +23,18 @@ def case(metric, batches, width=1):
     for pred, label, weight in batches:
         metric.update_state(label, pred, sample_weight=weight)
     config = {k: v for k, v in metric.get_config().items() if k != "dtype"}
+    result = np.asarray(metric.result())
+    scores = {"scores": [float(x) for x in result]} if result.ndim else {}
     if "thresholds" in config and not isinstance(config["thresholds"], (int, float, list, type(None))):
         config["thresholds"] = list(config["thresholds"])
     return {"class_name": type(metric).__name__, "config": config, "width": width,
             "batches": [{"pred": plain(p), "label": plain(y), "weight": None if w is None else plain(w)} for p, y, w in batches],
-            "result": float(np.asarray(metric.result()))}
+            "result": float(result.mean()), **scores}
 
 
-def batches(pred, label, weighted):
-    """Two batches, the second shorter; weights of which some are 0."""
-    for n in (7, 4):
+def batches(pred, label, weighted, sizes=(7, 4)):
+    """Batches of some sizes; weights of which some are 0."""
+    for n in sizes:
         p, y = pred(n), label(n)
         yield p, y, (rng.integers(0, 4, n) / 2).astype(np.float32) if weighted else None
 
@@ -123,13 +125,65 @@ def cases():
                "batches": [{"pred": plain(p), "label": plain(y), "weight": plain(w)} for p, y, w in all_], "result": float(metric.result())}
 
 
+def on_thresholds(count):
+    """On, between and beyond so many thresholds."""
+    return lambda n: (rng.integers(-1, 2 * count, (n, 1)) / (2 * (count - 1))).astype(np.float32)
+
+
+def some(width):
+    """Of each class yes or no; of few examples one label is 1."""
+    return lambda n: (rng.uniform(0, 1, (n, width)) < 0.4).astype(np.float32)
+
+
+def with_ties(width):
+    """Scores of which some are equal, and some examples have none above 0."""
+    return lambda n: (rng.integers(0, 4, (n, width)) / 4 * rng.integers(0, 4, (n, 1)).clip(0, 1)).astype(np.float32)
+
+
+def more_cases():
+    """Three batches each."""
+    from keras import metrics as k
+
+    at = ((k.PrecisionAtRecall, "recall"), (k.RecallAtPrecision, "precision"),
+          (k.SensitivityAtSpecificity, "specificity"), (k.SpecificityAtSensitivity, "sensitivity"))
+    for weighted in (False, True):
+        def c(make, pred, label, width=1):
+            return case(make(), list(batches(pred, label, weighted, (6, 5, 3))), width)
+
+        for count in (k.TruePositives, k.FalsePositives, k.TrueNegatives, k.FalseNegatives):
+            yield c(count, probability(1), binary(1))
+            yield c(lambda: count(thresholds=0.3), probability(1), binary(1))
+            yield c(lambda: count(thresholds=[0.7]), probability(2), binary(2), 2)
+        for make, what in at:
+            for value in (0.3, 0.75, 1.0):
+                yield c(lambda: make(**{what: value}), probability(1), binary(1))
+            yield c(lambda: make(**{what: 0.5}), on_thresholds(200), binary(1))
+            for n in (1, 2, 3, 11):
+                yield c(lambda: make(**{what: 0.5}, num_thresholds=n), on_thresholds(max(n, 2)), binary(1))
+        yield c(lambda: k.RecallAtPrecision(precision=1.0), lambda n: 1 - probability(1)(n) / 9, lambda n: 0 * binary(1)(n))
+        for average in (None, "micro", "macro", "weighted"):
+            yield c(lambda: k.F1Score(average=average), probability(3), one_hot(3), 3)
+            yield c(lambda: k.F1Score(average=average), with_ties(3), some(3), 3)
+            yield c(lambda: k.F1Score(average=average, threshold=0.5), probability(3), some(3), 3)
+            yield c(lambda: k.FBetaScore(average=average, beta=2.0, threshold=0.25), probability(3), some(3), 3)
+            yield c(lambda: k.FBetaScore(average=average, beta=0.5), with_ties(4), probability(4), 4)
+        yield c(lambda: k.F1Score(threshold=0.5), probability(1), binary(1))
+        yield c(lambda: k.F1Score(threshold=0.5, average="weighted"), probability(4), lambda n: one_hot(2)(n)[:, [0, 0, 1, 0]], 4)
+        yield c(k.FBetaScore, lambda n: 0 * probability(2)(n), binary(2), 2)
+        yield c(k.Accuracy, number(3), number(3))
+        yield c(k.Accuracy, number(2), lambda n: np.round(probability(1)(n)))
+        yield c(k.PearsonCorrelation, real(4), real(4), 4)
+        yield c(k.ConcordanceCorrelation, real(4), real(4), 4)
+        yield c(k.ConcordanceCorrelation, positive(2), lambda n: np.ones((n, 2), np.float32), 2)
+
+
 def main(folder):
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     import keras
 
     path = os.path.join(folder, "keras.json")
     with open(path, "w") as f:
-        lines = ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases())
+        lines = ",\n".join(json.dumps(c, separators=(",", ":")) for c in (*cases(), *more_cases()))
         f.write(f'{{"keras":"{keras.__version__}","cases":[\n{lines}\n]}}\n')
     print(f"{path}: {os.path.getsize(path)} bytes")
 

@@ -31,6 +31,19 @@ func (m *BinaryAccuracy) Update(pred, label, weight []float32) error {
 	return nil
 }
 
+// ExactAccuracy is the share of predictions that equal their label: Keras'
+// Accuracy, which is for predictions that are classes, or other exact numbers.
+// ("accuracy" is the name of [BinaryAccuracy] here.)
+type ExactAccuracy struct{ average }
+
+// Name implements [Metric]: "exact_accuracy".
+func (*ExactAccuracy) Name() string { return "exact_accuracy" }
+
+// Update implements [Metric].
+func (m *ExactAccuracy) Update(pred, label, weight []float32) error {
+	return m.addPairs(m.Name(), pred, label, weight, func(p, y float64) float64 { return one(p == y) })
+}
+
 // argmax returns the place of the first of the largest.
 func argmax(v []float32) int {
 	best := 0

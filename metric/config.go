@@ -27,6 +27,19 @@ type arguments struct {
 	Logits     bool      `json:"from_logits"`
 	Smoothing  float64   `json:"label_smoothing"`
 	Bits       int       `json:"bits"` // ours, of AUC
+	Average    string    `json:"average"`
+	Beta       float64   `json:"beta"`
+
+	NumThresholds int      `json:"num_thresholds"`
+	Recall        *float64 `json:"recall"`
+	Precision     *float64 `json:"precision"`
+	Specificity   *float64 `json:"specificity"`
+	Sensitivity   *float64 `json:"sensitivity"`
+}
+
+// least is an argument that says how much there must be at least.
+func (a *arguments) least(of string) *float64 {
+	return map[string]*float64{"recall": a.Recall, "precision": a.Precision, "specificity": a.Specificity, "sensitivity": a.Sensitivity}[of]
 }
 
 // oneFloat is a number, or a list of one.
@@ -53,6 +66,10 @@ var taken = map[string][]string{
 	"auc": {"curve", "bits", "from_logits"} /* of scores only the order counts */, "logloss": {"from_logits", "label_smoothing"},
 	"categorical_crossentropy":   {"from_logits", "label_smoothing"},
 	"top_k_categorical_accuracy": {"k"}, "ndcg": {"k"}, "mrr": {"k"},
+	"true_positives": {"thresholds"}, "false_positives": {"thresholds"}, "true_negatives": {"thresholds"}, "false_negatives": {"thresholds"},
+	"precision_at_recall": {"recall", "num_thresholds"}, "recall_at_precision": {"precision", "num_thresholds"},
+	"sensitivity_at_specificity": {"specificity", "num_thresholds"}, "specificity_at_sensitivity": {"sensitivity", "num_thresholds"},
+	"f1_score": {"average", "threshold"}, "fbeta_score": {"average", "beta", "threshold"},
 }
 
 // neutral are arguments of Keras' metrics that Rowan does not have, with the
@@ -81,11 +98,10 @@ func FromConfig(c Config, width int) (Metric, error) {
 	if err := json.Unmarshal(text, &a); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, c.ClassName, err)
 	}
-	m, err := NewOf(class, width)
+	m, err := k.metric(class, width, &a)
 	if err != nil {
 		return nil, err
 	}
-	a.set(inner(m))
 	if a.Name != "" && a.Name != m.Name() {
 		m = Named(a.Name, inner(m))
 	}
@@ -111,6 +127,26 @@ func (a *arguments) set(m Metric) {
 		m.Threshold = (*float32)(a.Thresholds)
 	case *F1:
 		m.Threshold = a.Threshold
+	case *TruePositives:
+		m.Threshold = (*float32)(a.Thresholds)
+	case *FalsePositives:
+		m.Threshold = (*float32)(a.Thresholds)
+	case *TrueNegatives:
+		m.Threshold = (*float32)(a.Thresholds)
+	case *FalseNegatives:
+		m.Threshold = (*float32)(a.Thresholds)
+	case *PrecisionAtRecall:
+		m.Recall, m.NumThresholds = *a.Recall, a.NumThresholds
+	case *RecallAtPrecision:
+		m.Precision, m.NumThresholds = *a.Precision, a.NumThresholds
+	case *SensitivityAtSpecificity:
+		m.Specificity, m.NumThresholds = *a.Specificity, a.NumThresholds
+	case *SpecificityAtSensitivity:
+		m.Sensitivity, m.NumThresholds = *a.Sensitivity, a.NumThresholds
+	case *F1Score:
+		m.Average, m.Threshold = a.Average, a.Threshold
+	case *FBetaScore:
+		m.Average, m.Beta, m.Threshold = a.Average, a.Beta, a.Threshold
 	case *AUC:
 		m.Bits = a.Bits
 		if a.Curve != "" {
@@ -154,8 +190,8 @@ func (c Config) arguments(kind string) ([]byte, error) {
 	return text, nil
 }
 
-// irregular are the class names whose snake case is no name.
-var irregular = map[string]string{"R2Score": "r2_score", "LogLoss": "logloss"}
+// irregular are the class names whose snake case is no name, or that of another.
+var irregular = map[string]string{"R2Score": "r2_score", "F1Score": "f1_score", "FBetaScore": "fbeta_score", "LogLoss": "logloss", "Accuracy": "exact_accuracy"}
 
 // snake turns a class name into a name of [Names]: "BinaryAccuracy" is
 // "binary_accuracy".

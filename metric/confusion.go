@@ -40,13 +40,45 @@ func (c *confusion) cell(said, is bool) *float64 {
 // share is a/b; 0 where b is 0, as in Keras, and NaN before the first example.
 func (c *confusion) share(a, b float64) float64 {
 	switch {
-	case c.truePositive+c.falsePositive+c.trueNegative+c.falseNegative == 0:
+	case c.all() == 0:
 		return math.NaN()
 	case b == 0:
 		return 0
 	}
 	return a / b
 }
+
+// all is the weight of all examples.
+func (c *confusion) all() float64 {
+	return c.truePositive + c.falsePositive + c.trueNegative + c.falseNegative
+}
+
+// positive is the weight of label 1.
+func (c *confusion) positive() float64 { return c.truePositive + c.falseNegative }
+
+// precision is the share of right ones among what was said to be 1.
+func (c *confusion) precision() float64 {
+	return c.share(c.truePositive, c.truePositive+c.falsePositive)
+}
+
+// recall is the share of label 1 that was said to be 1.
+func (c *confusion) recall() float64 { return c.share(c.truePositive, c.positive()) }
+
+// specificity is the share of label 0 that was said to be 0.
+func (c *confusion) specificity() float64 {
+	return c.share(c.trueNegative, c.trueNegative+c.falsePositive)
+}
+
+// merge adds the counts of another.
+func (c *confusion) merge(o *confusion) {
+	c.truePositive += o.truePositive
+	c.falsePositive += o.falsePositive
+	c.trueNegative += o.trueNegative
+	c.falseNegative += o.falseNegative
+}
+
+// confusionBytes is the size of the saved counts.
+const confusionBytes = 4 * 8
 
 // Reset implements [Metric].
 func (c *confusion) Reset() { *c = confusion{} }
@@ -78,7 +110,7 @@ type Recall struct {
 }
 
 // F1 is the harmonic mean of precision and recall; 0 where no example is a
-// right one.
+// right one. Keras' F1Score, which is of classes, is [F1Score].
 type F1 struct {
 	// Threshold is what a prediction must exceed to say 1. Default: 0.5.
 	Threshold *float32
@@ -110,12 +142,10 @@ func (m *F1) Update(pred, label, weight []float32) error {
 }
 
 // Result implements [Metric].
-func (m *Precision) Result() float64 {
-	return m.share(m.truePositive, m.truePositive+m.falsePositive)
-}
+func (m *Precision) Result() float64 { return m.precision() }
 
 // Result implements [Metric].
-func (m *Recall) Result() float64 { return m.share(m.truePositive, m.truePositive+m.falseNegative) }
+func (m *Recall) Result() float64 { return m.recall() }
 
 // Result implements [Metric].
 func (m *F1) Result() float64 {

@@ -23,12 +23,12 @@ func half() *float32 {
 // all returns one of every metric that takes a label of 0 or 1 a prediction.
 func all() []Metric {
 	clipped, _ := ClipPredictions(&RMSE{}, 0.25, 0.75)
-	return []Metric{
+	return append(counting(),
 		&Mean{}, &MSE{}, &RMSE{}, &MAE{}, &BinaryAccuracy{}, &LogLoss{}, &AUC{}, &AUC{Bits: 16},
 		clipped, LabelAtLeast(&AUC{}, 0.5),
 		&Sum{}, &MAPE{}, &MSLE{}, &LogCosh{}, &Poisson{}, &R2Score{}, &Precision{}, &Recall{}, &F1{}, &Hinge{}, &SquaredHinge{},
 		&AUC{Curve: "PR"}, &AUC{Curve: "PR", Bits: 16}, Named("mean_squared_error", &MSE{}),
-	}
+	)
 }
 
 func TestByHand(t *testing.T) {
@@ -240,7 +240,7 @@ func TestNew(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	// Keras takes the names of classes too, and reports them as they were written.
-	for class, want := range map[string]Metric{"AUC": &AUC{}, "MeanSquaredError": &MSE{}, "RootMeanSquaredError": &RMSE{}, "BinaryAccuracy": &BinaryAccuracy{}, "R2Score": &R2Score{Width: 1}, "LogCoshError": &LogCosh{}} {
+	for class, want := range map[string]Metric{"AUC": &AUC{}, "MeanSquaredError": &MSE{}, "RootMeanSquaredError": &RMSE{}, "BinaryAccuracy": &BinaryAccuracy{}, "R2Score": &R2Score{Width: 1}, "TruePositives": &TruePositives{}, "Accuracy": &ExactAccuracy{}, "LogCoshError": &LogCosh{}} {
 		m, err := New(class)
 		if err != nil || m.Name() != class || !reflect.DeepEqual(inner(m), want) {
 			t.Errorf("New(%q) = %#v, %v, want a %T of that name", class, m, err, want)

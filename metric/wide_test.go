@@ -13,6 +13,7 @@ func wide() []Metric {
 	return []Metric{
 		&CosineSimilarity{Width: 3}, &KLDivergence{Width: 3}, &R2Score{Width: 3}, &NDCG{Width: 3}, &MRR{Width: 3},
 		&CategoricalAccuracy{Classes: 3}, &TopKCategoricalAccuracy{Classes: 3, K: 2}, &CategoricalCrossentropy{Classes: 3}, &CategoricalHinge{Classes: 3},
+		&F1Score{Width: 3}, &FBetaScore{Width: 3, Average: "weighted", Beta: 2}, &ConcordanceCorrelation{Width: 3},
 	}
 }
 
@@ -140,6 +141,16 @@ func TestConfigRefusals(t *testing.T) {
 		{"TopKCategoricalAccuracy", map[string]any{"k": "x"}, 4, ErrConfig, "TopKCategoricalAccuracy"},
 		{"TopKCategoricalAccuracy", nil, 1, ErrName, "several numbers"},
 		{"R2Score", map[string]any{"class_aggregation": "variance_weighted_average"}, 1, ErrConfig, "class_aggregation"},
+		{"TruePositives", map[string]any{"thresholds": []any{0.1, 0.2}}, 1, ErrConfig, "one number"},
+		{"TruePositives", map[string]any{"threshold": 0.1}, 1, ErrConfig, `did you mean "thresholds"?`},
+		{"PrecisionAtRecall", map[string]any{"recall": 1.0, "num_thresholds": 50.0, "class_id": nil}, 1, nil, ""},
+		{"PrecisionAtRecall", map[string]any{"num_thresholds": 50.0}, 1, ErrConfig, `"precision_at_recall" needs recall, which has no default`},
+		{"PrecisionAtRecall", map[string]any{"precision": 1.0}, 1, ErrConfig, `has no argument "precision"`},
+		{"RecallAtPrecision", map[string]any{"precision": 1.0, "class_id": 2.0}, 1, ErrConfig, "class_id is not supported"},
+		{"F1Score", map[string]any{"beta": 2.0}, 2, ErrConfig, `has no argument "beta"`},
+		{"F1Score", nil, 1, ErrName, "several numbers"},
+		{"F1Score", map[string]any{"threshold": 0.5}, 1, nil, ""},
+		{"Accuracy", map[string]any{"threshold": 0.5}, 1, ErrConfig, `has no argument "threshold"`},
 		{"Mean", map[string]any{"k": 3.0}, 1, ErrConfig, `Mean has no argument "k"`},
 	} {
 		m, err := FromConfig(Config{c.class, c.config}, c.width)
