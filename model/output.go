@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rowan-embeddings/rowan/internal/dense"
 	"github.com/rowan-embeddings/rowan/internal/nils"
@@ -94,15 +95,16 @@ func width(shape layer.Shape) int {
 }
 
 // metricByName is metric.NewOf with Keras' rule for "accuracy" and
-// "crossentropy": the width of the output says which one is meant.
+// "crossentropy", small or capital: the width of the output says which one is
+// meant.
 func metricByName(name string, width int) (metric.Metric, error) {
-	switch {
-	case name == "accuracy" || name == "acc":
+	switch small := strings.ToLower(name); {
+	case small == "accuracy" || small == "acc":
 		if width > 1 {
 			return metric.Named(name, &metric.CategoricalAccuracy{Classes: width}), nil
 		}
 		return metric.Named(name, &metric.BinaryAccuracy{}), nil
-	case name == "crossentropy" || name == "ce":
+	case small == "crossentropy" || small == "ce":
 		if width > 1 {
 			return metric.Named(name, &metric.CategoricalCrossentropy{Classes: width}), nil
 		}
