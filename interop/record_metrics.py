@@ -167,6 +167,10 @@ def more_cases():
             yield c(lambda: k.F1Score(average=average, threshold=0.5), probability(3), some(3), 3)
             yield c(lambda: k.FBetaScore(average=average, beta=2.0, threshold=0.25), probability(3), some(3), 3)
             yield c(lambda: k.FBetaScore(average=average, beta=0.5), with_ties(4), probability(4), 4)
+        for make in (k.Precision, k.Recall):
+            yield c(lambda: make(top_k=2), with_ties(5), some(5), 5)
+            yield c(lambda: make(top_k=1), real(4), some(4), 4)
+            yield c(lambda: make(top_k=3, thresholds=0.5), probability(4), some(4), 4)
         yield c(lambda: k.F1Score(threshold=0.5), probability(1), binary(1))
         yield c(lambda: k.F1Score(threshold=0.5, average="weighted"), probability(4), lambda n: one_hot(2)(n)[:, [0, 0, 1, 0]], 4)
         yield c(k.FBetaScore, lambda n: 0 * probability(2)(n), binary(2), 2)

@@ -23,6 +23,7 @@ type arguments struct {
 	Threshold  *float32  `json:"threshold"`
 	Thresholds *oneFloat `json:"thresholds"`
 	K          int       `json:"k"`
+	TopK       int       `json:"top_k"`
 	Curve      string    `json:"curve"`
 	Logits     bool      `json:"from_logits"`
 	Smoothing  float64   `json:"label_smoothing"`
@@ -62,7 +63,7 @@ func (f *oneFloat) UnmarshalJSON(b []byte) error {
 
 // taken are the arguments that each class takes beside its name.
 var taken = map[string][]string{
-	"accuracy": {"threshold"}, "precision": {"thresholds"}, "recall": {"thresholds"}, "f1": {"threshold"},
+	"accuracy": {"threshold"}, "precision": {"thresholds", "top_k"}, "recall": {"thresholds", "top_k"}, "f1": {"threshold"},
 	"auc": {"curve", "bits", "from_logits"} /* of scores only the order counts */, "logloss": {"from_logits", "label_smoothing"},
 	"categorical_crossentropy":   {"from_logits", "label_smoothing"},
 	"top_k_categorical_accuracy": {"k"}, "ndcg": {"k"}, "mrr": {"k"},
@@ -77,7 +78,7 @@ var taken = map[string][]string{
 // exact one.
 var neutral = map[string][]any{
 	"dtype": {"float32"}, "axis": {-1, -1.0}, "num_thresholds": nil, "summation_method": {"interpolation"},
-	"multi_label": {false}, "num_labels": {}, "label_weights": {}, "top_k": {}, "class_id": {}, "from_sorted_ids": {false}, "ignore_class": {},
+	"multi_label": {false}, "num_labels": {}, "label_weights": {}, "class_id": {}, "from_sorted_ids": {false}, "ignore_class": {},
 	"class_aggregation": {"uniform_average"}, "num_regressors": {0, 0.0},
 }
 
@@ -122,9 +123,9 @@ func (a *arguments) set(m Metric) {
 	case *BinaryAccuracy:
 		m.Threshold = a.Threshold
 	case *Precision:
-		m.Threshold = (*float32)(a.Thresholds)
+		m.Threshold, m.TopK = (*float32)(a.Thresholds), a.TopK
 	case *Recall:
-		m.Threshold = (*float32)(a.Thresholds)
+		m.Threshold, m.TopK = (*float32)(a.Thresholds), a.TopK
 	case *F1:
 		m.Threshold = a.Threshold
 	case *TruePositives:

@@ -1,6 +1,10 @@
 package metric
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // confusion counts right and wrong answers to a yes-or-no question, by weight.
 type confusion struct {
@@ -23,6 +27,42 @@ func (c *confusion) count(name string, threshold *float32, pred, label, weight [
 		*c.cell(p > limit, label[i] == 1) += weightOf(weight, i, len(pred))
 	}
 	return nil
+}
+
+// countTop adds a batch of examples of several numbers, of which the k largest
+// say yes, the first of them on a tie; with a threshold, those of them above it.
+func (c *confusion) countTop(l lists, k int, threshold *float32, pred, label, weight []float32) error {
+	k, err := positiveOr(l.name, "TopK", k, 0)
+	if err != nil {
+		return err
+	}
+	n, err := l.check(pred, label, weight)
+	if err != nil {
+		return err
+	}
+	if err := checkBinary(l.name, label); err != nil {
+		return err
+	}
+	var order []int
+	for i := range n {
+		p, y := l.at(pred, i), l.at(label, i)
+		order = descending(order, p)
+		for place, at := range order {
+			yes := place < k && (threshold == nil || p[at] > *threshold)
+			*c.cell(yes, y[at] == 1) += weightOf(weight, i, n)
+		}
+	}
+	return nil
+}
+
+// descending returns the places of numbers, the largest first, in the memory of order.
+func descending(order []int, v []float32) []int {
+	order = order[:0]
+	for i := range v {
+		order = append(order, i)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(v[b], v[a]) })
+	return order
 }
 
 func (c *confusion) cell(said, is bool) *float64 {
@@ -96,16 +136,30 @@ func (c *confusion) UnmarshalBinary(b []byte) error {
 // Precision is the share of right ones among the examples for which the
 // prediction says 1; 0 where it never does.
 type Precision struct {
-	// Threshold is what a prediction must exceed to say 1. Default: 0.5.
+	// Threshold is what a prediction must exceed to say 1. Default: 0.5; with
+	// TopK, any will do.
 	Threshold *float32
+	// TopK is how many predictions of an example may say 1: the largest, the
+	// first of them on a tie, as in Keras. It makes precision at k of ranked lists.
+	// Default 0: all.
+	TopK int
+	// Width is the numbers of an example, of use with TopK. Default 0: 1.
+	Width int
 	confusion
 }
 
 // Recall is the share of the examples of label 1 for which the prediction says
 // 1; 0 where there is no such example.
 type Recall struct {
-	// Threshold is what a prediction must exceed to say 1. Default: 0.5.
+	// Threshold is what a prediction must exceed to say 1. Default: 0.5; with
+	// TopK, any will do.
 	Threshold *float32
+	// TopK is how many predictions of an example may say 1: the largest, the
+	// first of them on a tie, as in Keras. It makes recall at k of ranked lists.
+	// Default 0: all.
+	TopK int
+	// Width is the numbers of an example, of use with TopK. Default 0: 1.
+	Width int
 	confusion
 }
 
@@ -126,13 +180,21 @@ func (*Recall) Name() string { return "recall" }
 // Name implements [Metric]: "f1".
 func (*F1) Name() string { return "f1" }
 
-// Update implements [Metric]. A label other than 0 and 1 is ErrValue.
+// Update implements [Metric]. A label other than 0 and 1 is ErrValue. With TopK,
+// pred and label have Width numbers an example, weight one.
 func (m *Precision) Update(pred, label, weight []float32) error {
+	if m.TopK != 0 {
+		return m.countTop(lists{m.Name(), widthOr1(m.Width)}, m.TopK, m.Threshold, pred, label, weight)
+	}
 	return m.count(m.Name(), m.Threshold, pred, label, weight)
 }
 
-// Update implements [Metric]. A label other than 0 and 1 is ErrValue.
+// Update implements [Metric]. A label other than 0 and 1 is ErrValue. With TopK,
+// pred and label have Width numbers an example, weight one.
 func (m *Recall) Update(pred, label, weight []float32) error {
+	if m.TopK != 0 {
+		return m.countTop(lists{m.Name(), widthOr1(m.Width)}, m.TopK, m.Threshold, pred, label, weight)
+	}
 	return m.count(m.Name(), m.Threshold, pred, label, weight)
 }
 

@@ -29,8 +29,8 @@ func TestMetricsAreThoseOfKeras(t *testing.T) {
 	if err := json.Unmarshal(text, &recorded); err != nil {
 		t.Fatal(err)
 	}
-	if len(recorded.Cases) != 216 {
-		t.Fatalf("%d cases, want 216", len(recorded.Cases))
+	if len(recorded.Cases) != 228 {
+		t.Fatalf("%d cases, want 228", len(recorded.Cases))
 	}
 	for i, c := range recorded.Cases {
 		m, err := FromConfig(c.Config, c.Width)

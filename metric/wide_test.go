@@ -13,8 +13,13 @@ func wide() []Metric {
 	return []Metric{
 		&CosineSimilarity{Width: 3}, &KLDivergence{Width: 3}, &R2Score{Width: 3}, &NDCG{Width: 3}, &MRR{Width: 3},
 		&CategoricalAccuracy{Classes: 3}, &TopKCategoricalAccuracy{Classes: 3, K: 2}, &CategoricalCrossentropy{Classes: 3}, &CategoricalHinge{Classes: 3},
-		&F1Score{Width: 3}, &FBetaScore{Width: 3, Average: "weighted", Beta: 2}, &ConcordanceCorrelation{Width: 3},
+		&Precision{Width: 3, TopK: 2}, &Recall{Width: 3, TopK: 1}, &F1Score{Width: 3}, &FBetaScore{Width: 3, Average: "weighted", Beta: 2}, &ConcordanceCorrelation{Width: 3},
 	}
+}
+
+func two() *float32 {
+	x := float32(2)
+	return &x
 }
 
 func TestWideByHand(t *testing.T) {
@@ -39,6 +44,11 @@ func TestWideByHand(t *testing.T) {
 		{"f1 of nothing right", &F1{}, []float32{0}, []float32{0}, nil, 0},
 		{"precision that says nothing", &Precision{}, []float32{0.1}, []float32{1}, nil, 0},
 		{"recall of nothing", &Recall{}, []float32{0.9}, []float32{0}, nil, 0},
+		{"precision at 2", &Precision{Width: 3, TopK: 2}, []float32{3, 1, 2, 1, 1, 1}, []float32{0, 0, 1, 1, 0, 1}, nil, 2.0 / 4},
+		{"precision at 2, weighted", &Precision{Width: 3, TopK: 2}, []float32{3, 1, 2, 1, 1, 1}, []float32{0, 0, 1, 1, 1, 0}, []float32{1, 3}, 7.0 / 8},
+		{"precision at 2, above 2", &Precision{Width: 3, TopK: 2, Threshold: two()}, []float32{3, 1, 2, 4, 4, 4}, []float32{0, 0, 1, 1, 0, 1}, nil, 1.0 / 3},
+		{"recall at 2 of small scores", &Recall{Width: 3, TopK: 2}, []float32{-3, inf(-1), -2, -1, -1, -1}, []float32{0, 1, 1, 1, 0, 1}, nil, 2.0 / 4},
+		{"recall at 9 of 3", &Recall{Width: 3, TopK: 9}, []float32{3, 1, 2}, []float32{1, 1, 1}, nil, 1},
 		{"r2 of the mean", &R2Score{}, []float32{2, 2}, []float32{1, 3}, nil, 0},
 		{"r2 of what is right", &R2Score{}, []float32{1, 3}, []float32{1, 3}, nil, 1},
 		{"cosine of zeros", &CosineSimilarity{Width: 2}, []float32{0, 0}, []float32{1, 1}, nil, 0},
@@ -77,6 +87,9 @@ func TestWideRefused(t *testing.T) {
 		{&CategoricalCrossentropy{Classes: 3}, []float32{-1, 1, 1}, three, ErrValue, "set Logits"},
 		{&CategoricalCrossentropy{Classes: 3, Smoothing: 2}, three, three, ErrValue, "Smoothing must be from 0 to 1"},
 		{&CategoricalHinge{Classes: 3}, three, []float32{3}, ErrValue, "classes are whole numbers from 0 to 2"},
+		{&Precision{Width: 3, TopK: -1}, three, three, ErrValue, "TopK must be at least 1, got -1"},
+		{&Recall{Width: 2, TopK: 1}, three, three, ErrShape, "examples of 2 numbers each"},
+		{&Recall{Width: 3, TopK: 1}, three, []float32{0, 2, 0}, ErrValue, "it must be 0 or 1"},
 		{&LogLoss{Smoothing: nan64}, three, three, ErrValue, "Smoothing must be from 0 to 1, got NaN"},
 		{&Precision{}, three, []float32{0, 2, 0}, ErrValue, "it must be 0 or 1"},
 		{&AUC{Curve: "roc"}, three, three, ErrValue, `Curve must be "ROC" or "PR", got "roc"`},
@@ -137,7 +150,9 @@ func TestConfigRefusals(t *testing.T) {
 		{"AUC", map[string]any{"multi_label": true}, 1, ErrConfig, "multi_label is not supported here. Received: multi_label=true"},
 		{"AUC", map[string]any{"label_weights": []any{1.0}}, 1, ErrConfig, "label_weights"},
 		{"Precision", map[string]any{"thresholds": []any{0.1, 0.2}}, 1, ErrConfig, "one number"},
-		{"Precision", map[string]any{"top_k": 3.0}, 1, ErrConfig, "top_k is not supported"},
+		{"Precision", map[string]any{"top_k": 3.0}, 4, nil, ""},
+		{"Precision", map[string]any{"class_id": 3.0}, 4, ErrConfig, "class_id is not supported"},
+		{"TruePositives", map[string]any{"top_k": 3.0}, 4, ErrConfig, `has no argument "top_k"`},
 		{"TopKCategoricalAccuracy", map[string]any{"k": "x"}, 4, ErrConfig, "TopKCategoricalAccuracy"},
 		{"TopKCategoricalAccuracy", nil, 1, ErrName, "several numbers"},
 		{"R2Score", map[string]any{"class_aggregation": "variance_weighted_average"}, 1, ErrConfig, "class_aggregation"},
