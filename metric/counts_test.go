@@ -190,13 +190,14 @@ func TestCountsRefused(t *testing.T) {
 // between examples, but may after Reset.
 func TestOptionsStay(t *testing.T) {
 	four := []float32{0, 1, 1, 0}
-	p, f := &PrecisionAtRecall{NumThresholds: 10}, &F1Score{Width: 2}
-	change := func() { p.NumThresholds, f.Width = 20, 4 }
-	if err := errors.Join(p.Update(four, four, nil), f.Update(four, four, nil)); err != nil {
+	p, f, r := &PrecisionAtRecall{NumThresholds: 10}, &F1Score{Width: 2}, &R2Score{Width: 2}
+	change := func() { p.NumThresholds, f.Width, r.Width = 20, 4, 4 }
+	if err := errors.Join(p.Update(four, four, nil), f.Update(four, four, nil), r.Update(four, four, nil)); err != nil {
 		t.Fatal(err)
 	}
 	change()
-	for _, m := range []Metric{p, f} {
+	for _, m := range []Metric{p, f, r} {
+		m.Result() // of the examples so far
 		before, _ := m.AppendBinary(nil)
 		if err := m.Update(four, four, nil); !errors.Is(err, ErrValue) || !strings.Contains(err.Error(), "Reset first") {
 			t.Errorf("%s: another option between examples: %v", m.Name(), err)
@@ -215,10 +216,11 @@ func TestOptionsStay(t *testing.T) {
 func TestImpossibleOptions(t *testing.T) {
 	for _, m := range []Metric{
 		&PrecisionAtRecall{NumThresholds: -1}, &RecallAtPrecision{NumThresholds: math.MaxInt}, &F1Score{Width: math.MaxInt}, &FBetaScore{Width: math.MinInt},
+		&R2Score{Width: -1}, &R2Score{Width: math.MaxInt},
 	} {
 		_ = m.Update(nil, nil, nil)
 		state, err := m.AppendBinary(nil)
-		if err != nil || len(state) != 0 || !math.IsNaN(m.Result()) {
+		if err != nil || len(state) > 8 || !math.IsNaN(m.Result()) {
 			t.Errorf("%s: state %v, result %v, %v", m.Name(), state, m.Result(), err)
 		}
 		if err := m.UnmarshalBinary(make([]byte, 32)); !errors.Is(err, ErrState) {

@@ -1,6 +1,9 @@
 package metric
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // CosineSimilarity is the mean over examples of the cosine of the angle between
 // predictions and labels: 1 where they point the same way. A vector of zeros
@@ -76,29 +79,26 @@ type R2Score struct {
 	// Width is the numbers of an example. Default 0: 1.
 	Width int
 
-	sums   []float64 // of each number: label, label², (label-pred)², weighted
+	sums   []float64 // of each number: label, label², (label-pred)², weighted; none before the first example
 	weight float64
 }
 
 // Name implements [Metric]: "r2_score".
 func (*R2Score) Name() string { return "r2_score" }
 
-// width is Width with its default.
-func (m *R2Score) width() int {
-	if m.Width == 0 {
-		return 1
-	}
-	return m.Width
-}
-
 // Update implements [Metric]. pred and label have Width numbers an example, weight one.
 func (m *R2Score) Update(pred, label, weight []float32) error {
-	l := lists{m.Name(), m.width()}
+	l := lists{m.Name(), widthOr1(m.Width)}
 	n, err := l.check(pred, label, weight)
 	if err != nil {
 		return err
 	}
-	m.grow()
+	if m.sums != nil && len(m.sums) != 3*l.width {
+		return fmt.Errorf("%w: %s: Width was %d for the examples so far and is %d now: Reset first", ErrValue, l.name, len(m.sums)/3, l.width)
+	}
+	if m.sums == nil && n > 0 {
+		m.sums = make([]float64, 3*l.width)
+	}
 	for i := range n {
 		w := weightOf(weight, i, n)
 		if w == 0 {
@@ -115,37 +115,35 @@ func (m *R2Score) Update(pred, label, weight []float32) error {
 	return nil
 }
 
-func (m *R2Score) grow() {
-	if len(m.sums) != 3*m.width() {
-		m.sums = make([]float64, 3*m.width())
-	}
-}
-
 // Result implements [Metric].
 func (m *R2Score) Result() float64 {
 	if m.weight == 0 {
 		return math.NaN()
 	}
-	score := 0.0
-	for k := range m.width() {
+	score, width := 0.0, len(m.sums)/3
+	for k := range width {
 		label, squares, residual := m.sums[3*k], m.sums[3*k+1], m.sums[3*k+2]
 		score += 1 - residual/max(squares-float64(label*label)/m.weight, 0)
 	}
-	return score / float64(m.width())
+	return score / float64(width)
 }
 
 // Reset implements [Metric].
-func (m *R2Score) Reset() { clear(m.sums); m.weight = 0 }
+func (m *R2Score) Reset() { m.sums, m.weight = nil, 0 }
 
-// AppendBinary implements [Metric]: the weight, then three sums for each number.
+// AppendBinary implements [Metric]: the weight, then three sums for each number,
+// or none before the first example.
 func (m *R2Score) AppendBinary(b []byte) ([]byte, error) {
-	m.grow()
 	return appendSums(appendSums(b, m.weight), m.sums...), nil
 }
 
 // UnmarshalBinary implements [Metric]. The state must have been saved with the same Width.
 func (m *R2Score) UnmarshalBinary(b []byte) error {
-	sums := make([]float64, 1+3*m.width())
+	width := widthOr1(m.Width)
+	if len(b) != 8 && (len(b)%24 != 8 || len(b)/24 != width) {
+		return fmt.Errorf("%w: %s of Width %d takes 8 bytes, and 24 for each number or none, got %d", ErrState, m.Name(), width, len(b))
+	}
+	sums := make([]float64, len(b)/8)
 	places := make([]*float64, len(sums))
 	for i := range sums {
 		places[i] = &sums[i]
@@ -153,7 +151,13 @@ func (m *R2Score) UnmarshalBinary(b []byte) error {
 	if err := readSums(m.Name(), b, places...); err != nil {
 		return err
 	}
+	if len(sums) == 1 && sums[0] != 0 {
+		return fmt.Errorf("%w: %s: a weight of %v, and no sums that have it", ErrState, m.Name(), sums[0])
+	}
 	m.weight, m.sums = sums[0], sums[1:]
+	if len(m.sums) == 0 {
+		m.sums = nil
+	}
 	return nil
 }
 
