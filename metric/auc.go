@@ -55,9 +55,29 @@ func (m *AUC) Update(pred, label, weight []float32) error {
 	if err := checkBinary(m.Name(), label); err != nil {
 		return err
 	}
+	if err := m.sameBits(); err != nil {
+		return err
+	}
 	for i, p := range pred {
 		m.add(score{order: orderOf(p), label: uint8(label[i]), weight: float32(weightOf(weight, i, len(pred)))})
 	}
+	return nil
+}
+
+// sameBits says whether the examples so far, if there are any, are kept as Bits
+// says.
+func (m *AUC) sameBits() error {
+	buckets := 0
+	if m.Bits != 0 {
+		buckets = 1 << m.Bits
+	}
+	if len(m.buckets) == buckets || m.buckets == nil && len(m.scores) == 0 {
+		return nil
+	}
+	if len(m.scores) > 0 || slices.ContainsFunc(m.buckets, func(w [2]float64) bool { return w != [2]float64{} }) {
+		return fmt.Errorf("%w: auc: Bits is %d now, and was another number for the examples so far: Reset first", ErrValue, m.Bits)
+	}
+	m.buckets = nil // of before Reset
 	return nil
 }
 

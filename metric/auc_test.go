@@ -94,6 +94,25 @@ func TestAUCStateOfOtherBits(t *testing.T) {
 	}
 }
 
+// TestAUCBitsStay: Bits must not change between examples, but may after Reset.
+func TestAUCBitsStay(t *testing.T) {
+	two := []float32{0, 1}
+	for _, change := range [][2]int{{8, 10}, {10, 8}, {0, 8}, {8, 0}} {
+		m := &AUC{Bits: change[0]}
+		if err := m.Update(two, two, nil); err != nil {
+			t.Fatal(err)
+		}
+		m.Bits = change[1]
+		if err := m.Update(two, two, nil); !errors.Is(err, ErrValue) {
+			t.Errorf("Bits %d, then %d: %v", change[0], change[1], err)
+		}
+		m.Reset()
+		if err := m.Update(two, two, nil); err != nil || m.Result() != 1 {
+			t.Errorf("Bits %d, Reset, then %d: %v, %v", change[0], change[1], m.Result(), err)
+		}
+	}
+}
+
 func BenchmarkAUC(b *testing.B) {
 	pred, label, _ := examples(100_000, 5)
 	m := &AUC{}
