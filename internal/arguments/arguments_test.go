@@ -13,7 +13,7 @@ type named map[string]any
 func TestValues(t *testing.T) {
 	r := Of(map[string]any{
 		"text": "a", "flag": true, "off": false, "null": nil, "int": 3.0, "number": float32(0.5), "large": uint64(1 << 40),
-		"id": int64(1<<60 + 1), "list": []any{2, nil, 3.0}, "ints": []int{4, 5}, "texts": []any{"x", "y"}, "only": "off",
+		"id": int64(1<<60 + 1), "list": []any{2, nil, 3.0}, "ints": []int{4, 5}, "texts": []any{"x", "y"}, "numbers": []any{1, 0.5}, "floats": []float64{2, 3}, "only": "off",
 	})
 	id := r.ID("id")
 	for _, c := range []struct{ got, want any }{
@@ -21,6 +21,7 @@ func TestValues(t *testing.T) {
 		{r.Flag("flag"), true}, {r.Flag("nothing"), false}, {r.Off("off"), true}, {r.Off("flag"), false}, {r.Off("nothing"), false},
 		{r.Int("int"), 3}, {r.Int("null"), 0}, {r.Number("number"), 0.5}, {r.Number("large"), float64(1 << 40)},
 		{r.NumberOr("nothing", 7), 7.0}, {r.NumberOr("number", 7), 0.5}, {r.Positive("number"), 0.5}, {r.Positive("nothing"), 0.0},
+		{r.Numbers("numbers"), []float64{1, 0.5}}, {r.Numbers("floats"), []float64{2, 3}}, {r.Numbers("number"), []float64{0.5}}, {r.Numbers("nothing"), []float64(nil)},
 		{*id, int64(1<<60 + 1)}, {r.ID("nothing"), (*int64)(nil)}, {r.AsID("of a list", 9.0), int64(9)},
 		{r.Ints("list"), []int{2, -1, 3}}, {r.Ints("ints"), []int{4, 5}}, {r.Ints("int"), []int{3}}, {r.Ints("nothing"), []int(nil)},
 		{r.IntsOr("ints", 1), []int{4, 5}}, {r.IntsOr("nothing", 1), []int{1}},
@@ -75,6 +76,7 @@ func TestFaults(t *testing.T) {
 		{1e17, func(r *Reader) { r.ID("key") }, "an id of at most 53 bits"},
 		{nil, func(r *Reader) { r.AsID("key", "x") }, "integers of at most 53 bits"},
 		{[]any{"a"}, func(r *Reader) { r.Ints("key") }, "a number"},
+		{[]any{1, nil}, func(r *Reader) { r.Numbers("key") }, "a number"},
 		{[]any{1}, func(r *Reader) { r.Texts("key") }, "strings"},
 		{1, func(r *Reader) { r.Texts("key") }, "a list of strings"},
 		{1, func(r *Reader) { r.List("key") }, "a list"},

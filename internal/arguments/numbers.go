@@ -28,6 +28,25 @@ func (r *Reader) asNumber(key string, v any) float64 {
 	return 0
 }
 
+// Numbers reads a number, or a list of them.
+func (r *Reader) Numbers(key string) []float64 {
+	v, ok := r.Get(key)
+	if !ok {
+		return nil
+	}
+	switch list := v.(type) {
+	case []float64:
+		return slices.Clone(list)
+	case []any:
+		all := make([]float64, len(list))
+		for i, x := range list {
+			all[i] = r.asNumber(key, x)
+		}
+		return all
+	}
+	return []float64{r.asNumber(key, v)}
+}
+
 // NumberOr reads a number that has a default.
 func (r *Reader) NumberOr(key string, otherwise float64) float64 {
 	if _, ok := r.Get(key); !ok {
