@@ -1,5 +1,6 @@
 // Package activation holds Keras' activations, the functions of numbers that
-// layers apply to what they compute, by name, for a graph. Which layer applies
+// layers apply to what they compute, by name, for a graph; [Threshold], which has
+// arguments, is made with them. Which layer applies
 // one, and in which precision, is for package layer.
 package activation
 
@@ -19,6 +20,8 @@ import (
 var (
 	// ErrName: no activation has the name.
 	ErrName = errors.New("activation: unknown activation")
+	// ErrValue: an argument out of range, or one that is missing.
+	ErrValue = errors.New("activation: bad argument")
 	// ErrShape: numbers of a shape that an activation cannot take.
 	ErrShape = errors.New("activation: incompatible shape")
 )
@@ -30,8 +33,12 @@ var (
 type Func func(x *graph.Node) *graph.Node
 
 // ByName returns the activation that Keras knows by this name, of [Names].
-// Another name is [ErrName].
+// Another name is [ErrName]; "threshold", which a name does not tell enough, is
+// [ErrValue].
 func ByName(name string) (Func, error) {
+	if name == "threshold" {
+		return nil, fmt.Errorf("%w: threshold has two arguments, which a name cannot give: use activation.Threshold", ErrValue)
+	}
 	f, ok := functions[name]
 	if !ok {
 		return nil, fmt.Errorf("%w %q: use one of %s", ErrName, name, strings.Join(Names(), ", "))
@@ -44,8 +51,7 @@ func Names() []string { return slices.Sorted(maps.Keys(functions)) }
 
 // functions are Keras' by name: those of Keras 3, with its values
 // for arguments that a name cannot give, and the two names that it knows beside
-// (swish, hard_swish). Its threshold is missing: without its two arguments it
-// fails there too.
+// (swish, hard_swish). Its threshold needs arguments: [Threshold].
 var functions = map[string]Func{
 	"linear":         func(x *graph.Node) *graph.Node { return x },
 	"relu":           kink.Relu,

@@ -57,6 +57,23 @@ func softShrink(x *graph.Node) *graph.Node {
 	return outside(x, graph.Sub(x, step))
 }
 
+// Threshold returns the activation that is x above a threshold, and otherwise a
+// number put in its place, with gradient 0; NaN is not above. Both arguments
+// must be finite; in Keras they are called threshold and default_value. It has no
+// name in [ByName], which Keras has, as a name gives it no arguments and it has
+// no defaults: Keras fails when it is called.
+func Threshold(threshold, otherwise float64) (Func, error) {
+	if threshold-threshold != 0 || otherwise-otherwise != 0 {
+		return nil, fmt.Errorf("%w: Threshold: `threshold` and `default_value` must be finite numbers. Received: threshold=%v, default_value=%v", ErrValue, threshold, otherwise)
+	}
+	return func(x *graph.Node) *graph.Node {
+		number := func(v float64) *graph.Node {
+			return graph.BroadcastToShape(graph.Scalar(x.Graph(), x.DType(), v), x.Shape())
+		}
+		return graph.Where(graph.GreaterThan(x, number(threshold)), x, number(otherwise))
+	}, nil
+}
+
 // sparsePlus is 0 up to -1, x from 1, and between them the parabola (x+1)²/4
 // that touches both. Above 1 the cut adds what the parabola lacks.
 func sparsePlus(x *graph.Node) *graph.Node {

@@ -3,6 +3,7 @@ package activation_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -21,6 +22,11 @@ type recorded struct {
 	Cases     []struct {
 		Name        string
 		Y, Gradient []float32
+	}
+	Thresholds []struct {
+		Threshold    float64
+		DefaultValue float64 `json:"default_value"`
+		Y, Gradient  []float32
 	}
 }
 
@@ -41,6 +47,9 @@ func readRecorded(t *testing.T) recorded {
 	}
 	if n := len(all.Activations.Cases); n != 31 {
 		t.Fatalf("%d activations were recorded, want 31", n)
+	}
+	if n := len(all.Activations.Thresholds); n != 3 {
+		t.Fatalf("%d thresholds were recorded, want 3", n)
 	}
 	return all.Activations
 }
@@ -94,7 +103,43 @@ func TestActivationsAreThoseOfKeras(t *testing.T) {
 	}
 }
 
+// TestThreshold: what Keras makes of the same arguments, and NaN, which is above
+// nothing.
+func TestThreshold(t *testing.T) {
+	r := readRecorded(t)
+	for _, c := range r.Thresholds {
+		f, err := activation.Threshold(c.Threshold, c.DefaultValue)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, gradient, err := evaluate(f, r.X, r.Weight)
+		if err != nil {
+			t.Fatal(err)
+		}
+		what := fmt.Sprintf("threshold %v, else %v", c.Threshold, c.DefaultValue)
+		agree(t, what, y, c.Y)
+		agree(t, what+": gradient", gradient, c.Gradient)
+	}
+	f, err := activation.Threshold(0, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := array{[]int{1, 2}, []float32{float32(math.NaN()), 1}}
+	y, _, err := evaluate(f, x, array{[]int{1, 2}, []float32{1, 1}})
+	if want := []float32{7, 1}; err != nil || !slices.Equal(y, want) {
+		t.Errorf("of NaN and 1: %v, %v, want %v", y, err, want)
+	}
+	for _, bad := range [][2]float64{{math.NaN(), 0}, {0, math.NaN()}, {math.Inf(1), 0}, {0, math.Inf(-1)}} {
+		if _, err := activation.Threshold(bad[0], bad[1]); !errors.Is(err, activation.ErrValue) || !strings.Contains(err.Error(), "must be finite numbers. Received: threshold=") {
+			t.Errorf("of %v: error %v", bad, err)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
+	if _, err := activation.ByName("threshold"); !errors.Is(err, activation.ErrValue) || !strings.Contains(err.Error(), "use activation.Threshold") {
+		t.Errorf("a name without its arguments: %v", err)
+	}
 	if _, err := activation.ByName("reloo"); !errors.Is(err, activation.ErrName) || !strings.Contains(err.Error(), `unknown activation "reloo": use one of celu, elu,`) {
 		t.Errorf("an unknown name: %v", err)
 	}

@@ -61,7 +61,22 @@ def activations():
             y = keras.activations.get(name)(v)
             loss = tf.reduce_sum(y * weight[:, : y.shape[1]])
         recorded.append({"name": name, "y": plain(y), "gradient": plain(tape.gradient(loss, v))})
-    return {"x": array(x), "weight": array(weight), "cases": recorded}
+    return {"x": array(x), "weight": array(weight), "cases": recorded, "thresholds": thresholds(x, weight)}
+
+
+def thresholds(x, weight):
+    """Of the activation that has arguments; a threshold that is one of the numbers, too."""
+    import keras
+    import tensorflow as tf
+
+    recorded = []
+    for threshold, otherwise in ((0.3, 0.0), (-1.0, 2.5), (float(x[1, 3]), -20.0)):
+        with tf.GradientTape() as tape:
+            v = tf.Variable(x)
+            y = keras.activations.threshold(v, threshold, otherwise)
+            loss = tf.reduce_sum(y * weight)
+        recorded.append({"threshold": plain(threshold)[0], "default_value": otherwise, "y": plain(y), "gradient": plain(tape.gradient(loss, v))})
+    return recorded
 
 
 def layer_case(name, layer, inputs, mask=None):
@@ -205,7 +220,7 @@ def write(folder, package, **parts):
 def main(folder):
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     acts = activations()
-    write(folder, "activation", activations=f'{{"x":{json.dumps(acts["x"])},"weight":{json.dumps(acts["weight"])},"cases":{lines(acts["cases"])}}}')
+    write(folder, "activation", activations=f'{{"x":{json.dumps(acts["x"])},"weight":{json.dumps(acts["weight"])},"cases":{lines(acts["cases"])},"thresholds":{lines(acts["thresholds"])}}}')
     write(folder, "layer", layers=lines(layers()), attention=lines(attention()))
     write(folder, "loss", losses=lines(losses()))  # the random numbers go on from those of layers
 
