@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 
+	"github.com/rowan-embeddings/rowan/activation"
 	"github.com/rowan-embeddings/rowan/internal/kink"
 )
 
@@ -16,8 +17,11 @@ type OperationOptions struct {
 	// Axes are the dimensions that a reduction is over; negative ones count from
 	// the end. Default: all, so that a scalar is left.
 	Axes []int
-	// Value is the number of scale and shift.
+	// Value is the number of scale and shift, and what is to be exceeded of
+	// threshold.
 	Value float64
+	// Otherwise is what threshold puts in the place of other numbers.
+	Otherwise float64
 }
 
 // operation is what a name stands for.
@@ -96,6 +100,13 @@ var operations = map[string]operation{
 	"shift": {1, func(x []*graph.Node, o *OperationOptions) *graph.Node {
 		return graph.AddScalar(x[0], o.Value)
 	}},
+	"threshold": {1, func(x []*graph.Node, o *OperationOptions) *graph.Node {
+		f, err := activation.Threshold(o.Value, o.Otherwise)
+		if err != nil {
+			graphPanic("%w: %w", ErrArgument, err)
+		}
+		return f(x[0])
+	}},
 }
 
 // OperationNames returns the names that NewOperation knows, sorted.
@@ -156,13 +167,20 @@ func (l *Operation) Call(_ *Call, in ...*graph.Node) []*graph.Node {
 
 // Config implements [Configurer].
 func (l *Operation) Config() Config {
-	return l.BaseConfig().with(Config{"function": l.function, "axes": lengthConfig(l.o.Axes), "value": l.o.Value})
+	c := Config{"function": l.function, "axes": lengthConfig(l.o.Axes), "value": l.o.Value}
+	if l.function == "threshold" {
+		c["otherwise"] = l.o.Otherwise
+	}
+	return l.BaseConfig().with(c)
 }
 
 func operationFromConfig(c Config) (Layer, error) {
 	r := c.reader()
 	o := OperationOptions{Axes: r.Ints("axes"), Value: r.Number("value")}
 	function, base := r.Text("function"), r.options()
+	if function == "threshold" {
+		o.Otherwise = r.Number("otherwise")
+	}
 	if err := r.done("Operation"); err != nil {
 		return nil, err
 	}

@@ -69,6 +69,12 @@ func Shift(x *layer.Tensor, c float64) *layer.Tensor {
 	return layer.Operate("shift", layer.OperationOptions{Value: c}, x)
 }
 
+// Threshold returns x where it is more than threshold, else the number otherwise;
+// both are finite, see activation.Threshold.
+func Threshold(x *layer.Tensor, threshold, otherwise float64) *layer.Tensor {
+	return layer.Operate("threshold", layer.OperationOptions{Value: threshold, Otherwise: otherwise}, x)
+}
+
 // ReduceSum adds numbers up, over some dimensions or, without any, all of them;
 // negative ones count from the end.
 func ReduceSum(x *layer.Tensor, axes ...int) *layer.Tensor {

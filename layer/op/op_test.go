@@ -63,6 +63,7 @@ func TestOperations(t *testing.T) {
 		"minimum":         {op.Minimum(x, y), "(None, 2)", []float32{-1, 2, -0.5, -8}},
 		"scale":           {op.Scale(x, 0.5), "(None, 2)", []float32{-0.5, 1, 2, -4}},
 		"shift":           {op.Shift(x, 1), "(None, 2)", []float32{0, 3, 5, -7}},
+		"threshold":       {op.Threshold(x, 2, 9), "(None, 2)", []float32{9, 9, 4, 9}},
 		"sum":             {op.ReduceSum(x), "()", []float32{-3}},
 		"mean":            {op.ReduceMean(x), "()", []float32{-0.75}},
 		"max":             {op.ReduceMax(x), "()", []float32{4}},
@@ -117,6 +118,7 @@ func TestErrorsTravel(t *testing.T) {
 		"axis twice":    {op.ReduceSum(x, 1, -1), layer.ErrShape, "axes [1 -1]"},
 		"shapes":        {op.Neg(op.Add(x, wide)), layer.ErrShape, "equal shapes or a scalar"},
 		"ids":           {op.ReduceMean(ids), layer.ErrStage, "put an Embedding between"},
+		"infinite":      {op.Threshold(x, math.Inf(1), 0), layer.ErrArgument, "must be finite"},
 		"nil":           {op.Scale(nil, 2), layer.ErrArgument, "nil"},
 		"none":          {op.Abs(new(layer.Tensor)), layer.ErrArgument, "made by no layer"},
 		"unknown":       {layer.Operate("conv", layer.OperationOptions{}, x), layer.ErrArgument, "reduce_mean"},
@@ -165,7 +167,7 @@ func masked(t testing.TB, ids *layer.Tensor) *layer.Tensor {
 func TestOperationsHaveConfigs(t *testing.T) {
 	s := layer.NewScope(1)
 	x := input(t, s, 2)
-	for _, out := range []*layer.Tensor{op.Abs(x), op.Scale(x, 0.25), op.ReduceMax(x, 1, -2)} {
+	for _, out := range []*layer.Tensor{op.Abs(x), op.Scale(x, 0.25), op.ReduceMax(x, 1, -2), op.Threshold(x, 0.5, -1)} {
 		class, c, err := layer.ToConfig(out.Node().Layer)
 		if err != nil || class != "Operation" || c["name"] != out.Name() {
 			t.Fatalf("config of %s: %s %v, %v", out.Name(), class, c, err)
