@@ -147,18 +147,21 @@ def attention():
 
 
 def loss_case(loss, truth, prediction, weights=None, **lost):
-    """lost are arguments that Keras leaves out of its own config."""
+    """lost are arguments that Keras leaves out of its own config, and comments."""
     import keras
     import tensorflow as tf
 
     v = tf.Variable(prediction)
     with tf.GradientTape() as tape:
         value = loss(truth, v, sample_weight=weights)
+    wrong = lost.pop("wrong", None)
     config = {**config_of(loss), **lost}
     case = {"class_name": type(loss).__name__, "config": config, "truth": array(truth), "prediction": array(prediction),
             "value": float(value), "gradient": plain(tf.convert_to_tensor(tape.gradient(value, v)))}
     if weights is not None:
         case["weights"] = plain(weights)
+    if wrong is not None:
+        case["wrong"] = wrong
     return case
 
 
@@ -202,6 +205,59 @@ def losses():
         yield loss_case(k.BinaryFocalCrossentropy(gamma=gamma), binary(4, 3), probability(4, 3))
     yield loss_case(k.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=0.3, label_smoothing=0.1), binary(4, 3), probability(4, 3))
     yield loss_case(k.BinaryFocalCrossentropy(from_logits=True, apply_class_balancing=True), binary(4, 3), 3 * normal(4, 3), weights)
+    yield from later_losses()
+
+
+def loss_names():
+    """What keras.losses.get knows, without the two classes that are no loss."""
+    from keras.src.losses import ALL_OBJECTS_DICT
+
+    return sorted(set(ALL_OBJECTS_DICT) - {"Loss", "LossFunctionWrapper"})
+
+
+def later_losses():
+    """What came to Keras after the others: focal for classes, overlaps, circle, generalized."""
+    import tf_keras
+    from keras import losses as k
+
+    simplex = lambda *s: (lambda p: (p / p.sum(-1, keepdims=True)).round(4).astype(np.float32))(rng.uniform(0.1, 1, s))
+    probability = lambda *s: rng.uniform(0.02, 0.98, s).round(3).astype(np.float32)
+    classes = np.array([0, 2, 1, 1], np.float32)
+    hot = np.eye(3, dtype=np.float32)[[0, 2, 1, 1]]
+    weights = np.array([0.5, 2, 0, 1], np.float32)
+
+    for library in (k, tf_keras.losses):
+        focal = library.CategoricalFocalCrossentropy
+        yield loss_case(focal(), hot, simplex(4, 3))
+        yield loss_case(focal(alpha=[0.2, 0.5, 1.5], gamma=1.5, label_smoothing=0.1), hot, probability(4, 3), weights)
+        yield loss_case(focal(from_logits=True, gamma=0.0), hot, 3 * normal(4, 3))
+    yield loss_case(k.CategoricalFocalCrossentropy(), hot[:2], np.array([[1, 0, 0], [0, 1, 0]], np.float32))  # certain, and wrong
+
+    image = lambda: rng.integers(0, 2, (3, 2, 4)).astype(np.float32)
+    for axis in (None, -1, [1, 2], [0, 1]):
+        yield loss_case(k.Dice(axis=axis), image(), probability(3, 2, 4))
+        yield loss_case(k.Tversky(alpha=0.3, beta=0.8, axis=axis), image(), probability(3, 2, 4))
+    yield loss_case(k.Dice(), hot, probability(4, 3), weights)  # one number for all examples, times weights
+    yield loss_case(k.Tversky(axis=1), hot, probability(4, 3), weights)
+    yield loss_case(k.Tversky(), hot, 0 * hot)
+    yield loss_case(k.Dice(), 0 * hot, 0 * hot)
+
+    unit = lambda x: (x / np.linalg.norm(x, axis=-1, keepdims=True)).round(3).astype(np.float32)
+    groups = np.array([0, 1, 0, 2, 1, 0], np.float32)  # the fourth has nobody of its class
+    six = np.array([0.5, 2, 0, 1, 0.25, 3], np.float32)
+    yield loss_case(k.Circle(gamma=3.0), groups[:3], unit(normal(3, 4)))
+    yield loss_case(k.Circle(), groups, unit(normal(6, 4)))
+    yield loss_case(k.Circle(gamma=10, margin=0.25), groups, unit(normal(6, 4)), six)
+    yield loss_case(k.Circle(gamma=10, remove_diagonal=False), groups.reshape(6, 1), 0.9 * unit(normal(6, 4)), six)
+    yield loss_case(k.Circle(gamma=2, margin=0), groups, np.eye(3, dtype=np.float32)[[0, 1, 0, 1, 2, 1]])  # apart by 0 and 1
+    yield loss_case(k.Circle(), np.ones(3, np.float32), unit(normal(3, 4)))  # nobody of another class
+
+    generalized = k.CategoricalGeneralizedCrossEntropy
+    for q in (0.5, 0.1, 0.9):
+        yield loss_case(generalized(q=q), classes, simplex(4, 3))
+    yield loss_case(generalized(q=0.7), classes, probability(4, 3), weights)
+    yield loss_case(generalized(), classes.reshape(4, 1), simplex(4, 3),
+                    wrong="class numbers of shape (batch, 1) are paired with the predictions of every example")
 
 
 def lines(cases):
@@ -222,7 +278,7 @@ def main(folder):
     acts = activations()
     write(folder, "activation", activations=f'{{"x":{json.dumps(acts["x"])},"weight":{json.dumps(acts["weight"])},"cases":{lines(acts["cases"])},"thresholds":{lines(acts["thresholds"])}}}')
     write(folder, "layer", layers=lines(layers()), attention=lines(attention()))
-    write(folder, "loss", losses=lines(losses()))  # the random numbers go on from those of layers
+    write(folder, "loss", names=json.dumps(loss_names()), losses=lines(losses()))  # the random numbers go on from those of layers
 
 
 if __name__ == "__main__":

@@ -37,6 +37,13 @@ var constructors = map[string]func(*arguments.Reader) (Func, error){
 	"categorical_crossentropy":        func(r *arguments.Reader) (Func, error) { return NewCategoricalCrossentropy(crossentropyOptions(r)) },
 	"sparse_categorical_crossentropy": sparse,
 	"binary_focal_crossentropy":       focal,
+	"categorical_focal_crossentropy":  categoricalFocal,
+	"dice":                            func(r *arguments.Reader) (Func, error) { return NewDice(sets(r)...) },
+	"tversky":                         tversky,
+	"circle":                          circle,
+	"categorical_generalized_cross_entropy": func(r *arguments.Reader) (Func, error) {
+		return NewCategoricalGeneralizedCrossEntropy(r.NumberOr("q", 0.5))
+	},
 }
 
 // aliases are other names that Keras has, or had, for losses.
@@ -64,7 +71,8 @@ func Names() []string {
 // config leaves out, or gives as null, has Keras' default. An unknown name or
 // argument, or one that is not supported, is ErrConfig.
 //
-// A loss is always the mean over the batch, Keras' "sum_over_batch_size".
+// A loss is always the mean over the batch: Keras 3's "sum_over_batch_size" and
+// "mean", and Keras 2's "auto".
 func FromConfig(c Config) (Func, error) {
 	name := classname.Snake(c.ClassName)
 	if full, ok := aliases[name]; ok {
@@ -78,7 +86,8 @@ func FromConfig(c Config) (Func, error) {
 	r := arguments.Of(c.Config)
 	r.Get("name") // of the loss in Keras' messages
 	r.Only("dtype", "float32")
-	r.Only("reduction", "sum_over_batch_size")
+	reduction(r)
+	r.Only("fn", name) // what tf_keras adds: the function of the class
 	l, err := construct(r)
 	if fault := r.Fault(c.ClassName); fault != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, fault)
@@ -90,6 +99,15 @@ func plain(l Func) func(*arguments.Reader) (Func, error) {
 	return func(r *arguments.Reader) (Func, error) {
 		lastAxis(r)
 		return l, nil
+	}
+}
+
+// reduction refuses what is no mean over the batch.
+func reduction(r *arguments.Reader) {
+	switch v, ok := r.Get("reduction"); {
+	case !ok, v == "sum_over_batch_size", v == "mean", v == "auto":
+	default:
+		r.Bad("reduction", "sum_over_batch_size, mean or auto: a loss is the mean over the batch", v)
 	}
 }
 
@@ -115,12 +133,47 @@ func sparse(r *arguments.Reader) (Func, error) {
 }
 
 func focal(r *arguments.Reader) (Func, error) {
-	o := FocalOptions{CrossentropyOptions: crossentropyOptions(r), Balance: r.Flag("apply_class_balancing")}
-	if _, ok := r.Get("gamma"); ok {
-		o.Gamma = new(r.Number("gamma"))
+	return NewBinaryFocalCrossentropy(FocalOptions{
+		CrossentropyOptions: crossentropyOptions(r),
+		Gamma:               optional(r, "gamma"),
+		Balance:             r.Flag("apply_class_balancing"),
+		Alpha:               optional(r, "alpha"),
+	})
+}
+
+// optional reads a number, nil if it is not there.
+func optional(r *arguments.Reader, key string) *float64 {
+	if _, ok := r.Get(key); !ok {
+		return nil
 	}
-	if _, ok := r.Get("alpha"); ok {
-		o.Alpha = new(r.Number("alpha"))
+	return new(r.Number(key))
+}
+
+func categoricalFocal(r *arguments.Reader) (Func, error) {
+	alpha := r.Numbers("alpha")
+	if alpha != nil && len(alpha) == 0 {
+		r.Bad("alpha", "a number, or one for each class", alpha)
 	}
-	return NewBinaryFocalCrossentropy(o)
+	return NewCategoricalFocalCrossentropy(CategoricalFocalOptions{
+		CrossentropyOptions: crossentropyOptions(r),
+		Gamma:               optional(r, "gamma"),
+		Alpha:               alpha,
+	})
+}
+
+// sets reads the dimensions that make up a set, all of them by default.
+func sets(r *arguments.Reader) []int {
+	axes := r.Ints("axis")
+	if axes != nil && len(axes) == 0 {
+		r.Bad("axis", "null, for all dimensions, or some of them", axes)
+	}
+	return axes
+}
+
+func tversky(r *arguments.Reader) (Func, error) {
+	return NewTversky(TverskyOptions{Alpha: optional(r, "alpha"), Beta: optional(r, "beta"), Axes: sets(r)})
+}
+
+func circle(r *arguments.Reader) (Func, error) {
+	return NewCircle(CircleOptions{Gamma: optional(r, "gamma"), Margin: optional(r, "margin"), KeepDiagonal: r.Off("remove_diagonal")})
 }

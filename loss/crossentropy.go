@@ -94,9 +94,13 @@ func behind(n *graph.Node, t graph.NodeType) *graph.Node {
 // labels and predictions are distributions over classes.
 func CategoricalCrossentropy(truth, prediction *graph.Node) *graph.Node {
 	sameShape(truth, prediction)
+	return graph.Neg(lastSum(graph.Mul(truth, graph.Log(normalized(prediction)))))
+}
+
+// normalized divides probabilities by their sum, and keeps them from 0 and 1.
+func normalized(prediction *graph.Node) *graph.Node {
 	total := graph.ReduceAndKeep(prediction, graph.ReduceSum, -1)
-	p := graph.ClipScalar(graph.Div(prediction, total), clipEpsilon, 1-clipEpsilon)
-	return graph.Neg(graph.ReduceSum(graph.Mul(truth, graph.Log(p)), -1))
+	return graph.ClipScalar(graph.Div(prediction, total), clipEpsilon, 1-clipEpsilon)
 }
 
 func categoricalFromLogits(truth, logits *graph.Node) *graph.Node {
@@ -140,19 +144,25 @@ func NewSparseCategoricalCrossentropy(fromLogits bool) Func {
 
 // oneHot turns class numbers into distributions of the prediction's shape.
 func oneHot(truth, prediction *graph.Node) *graph.Node {
+	class, doubt := classNumbers(truth, prediction)
 	dims := prediction.Shape().Dimensions
-	outer, classes := dims[:len(dims)-1], dims[len(dims)-1]
-	if truth.Rank() == len(dims) {
+	hot := graph.OneHot(class, dims[len(dims)-1], dtypes.Float32)
+	return graph.Add(hot, graph.BroadcastToDims(graph.InsertAxes(doubt, -1), dims...))
+}
+
+// classNumbers returns labels as integers of the prediction's shape without the
+// last dimension; and doubt, which is 0, or NaN where a label is no number and
+// so could be any class as an integer.
+func classNumbers(truth, prediction *graph.Node) (class, doubt *graph.Node) {
+	dims := prediction.Shape().Dimensions
+	if truth.Rank() == len(dims) && truth.Shape().Dimensions[len(dims)-1] == 1 {
 		truth = graph.Squeeze(truth, -1)
 	}
-	if !slices.Equal(truth.Shape().Dimensions, outer) {
+	if !slices.Equal(truth.Shape().Dimensions, dims[:len(dims)-1]) {
 		panic(fmt.Errorf("%w: class numbers of shape %v do not fit predictions of shape %v", ErrShape, tuple.Of(truth.Shape().Dimensions), tuple.Of(dims)))
 	}
-	// The difference is 0, or NaN of a label that is no number, which as an
-	// integer could be any class.
-	doubt := graph.ConvertDType(graph.Sub(truth, truth), dtypes.Float32)
-	hot := graph.OneHot(graph.ConvertDType(truth, dtypes.Int32), classes, dtypes.Float32)
-	return graph.Add(hot, graph.BroadcastToDims(graph.InsertAxes(doubt, -1), dims...))
+	doubt = graph.ConvertDType(graph.Sub(truth, truth), dtypes.Float32)
+	return graph.ConvertDType(truth, dtypes.Int32), doubt
 }
 
 // KLDivergence is Σ truth·log(truth/prediction) over the last dimension:

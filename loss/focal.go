@@ -2,6 +2,7 @@ package loss
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 )
@@ -26,14 +27,8 @@ func NewBinaryFocalCrossentropy(o FocalOptions) (Func, error) {
 	if err := o.check("BinaryFocalCrossentropy"); err != nil {
 		return nil, err
 	}
-	gamma, alpha := 2.0, 0.25
-	if o.Gamma != nil {
-		gamma = *o.Gamma
-	}
-	if o.Alpha != nil {
-		alpha = *o.Alpha
-	}
-	if !(gamma >= 0) || gamma-gamma != 0 || !(alpha >= 0 && alpha <= 1) {
+	gamma, alpha := valueOr(o.Gamma, 2), valueOr(o.Alpha, 0.25)
+	if !isWeight(gamma) || !(alpha >= 0 && alpha <= 1) {
 		return nil, fmt.Errorf("%w: BinaryFocalCrossentropy: `gamma` must be a number of 0 or more and `alpha` in [0, 1]. Received: gamma=%v, alpha=%v", ErrConfig, gamma, alpha)
 	}
 	return func(truth, prediction *graph.Node) *graph.Node {
@@ -51,6 +46,61 @@ func NewBinaryFocalCrossentropy(o FocalOptions) (Func, error) {
 		}
 		return lastMean(loss)
 	}, nil
+}
+
+// CategoricalFocalOptions are the optional arguments of
+// [NewCategoricalFocalCrossentropy]. The zero value works.
+type CategoricalFocalOptions struct {
+	CrossentropyOptions
+	// Gamma is as in [FocalOptions]. Default: 2.
+	Gamma *float64
+	// Alpha weighs the classes: one number for all of them, or one for each; of 0
+	// or more. Default: 0.25.
+	Alpha []float64
+}
+
+// NewCategoricalFocalCrossentropy returns -Σ Alpha·(1-p)^Gamma·truth·log(p) over
+// the last dimension, where p are predictions divided by their sum (Lin et al.
+// 2018): [CategoricalCrossentropy] that plays down what is right already. A number
+// of Alphas that is not the number of classes is [ErrShape], in a graph.
+func NewCategoricalFocalCrossentropy(o CategoricalFocalOptions) (Func, error) {
+	if err := o.check("CategoricalFocalCrossentropy"); err != nil {
+		return nil, err
+	}
+	gamma, alpha := valueOr(o.Gamma, 2), slices.Clone(o.Alpha)
+	if len(alpha) == 0 {
+		alpha = []float64{0.25}
+	}
+	if !isWeight(gamma) || slices.ContainsFunc(alpha, func(a float64) bool { return !isWeight(a) }) {
+		return nil, fmt.Errorf("%w: CategoricalFocalCrossentropy: `gamma` and `alpha` must be numbers of 0 or more. Received: gamma=%v, alpha=%v", ErrConfig, gamma, alpha)
+	}
+	return func(truth, prediction *graph.Node) *graph.Node {
+		sameShape(truth, prediction)
+		dims := prediction.Shape().Dimensions
+		truth = o.smooth(truth, dims[len(dims)-1])
+		if o.FromLogits {
+			prediction = graph.Softmax(prediction, -1)
+		}
+		p := normalized(prediction)
+		each := graph.Mul(power(graph.OneMinus(p), gamma), graph.Mul(truth, graph.Log(p)))
+		return graph.Neg(lastSum(graph.Mul(classWeights(alpha, prediction), each)))
+	}, nil
+}
+
+// classWeights returns weights of classes, or one of them all, in the prediction's shape.
+func classWeights(alpha []float64, prediction *graph.Node) *graph.Node {
+	dims := prediction.Shape().Dimensions
+	if len(alpha) == 1 {
+		return graph.MulScalar(graph.OnesLike(prediction), alpha[0])
+	}
+	if classes := dims[len(dims)-1]; len(alpha) != classes {
+		panic(fmt.Errorf("%w: CategoricalFocalCrossentropy: `alpha` must be one number, or one for each of %d classes. Received: alpha=%v", ErrShape, classes, alpha))
+	}
+	row := graph.ConstAsDType(prediction.Graph(), prediction.DType(), alpha)
+	for row.Rank() < len(dims) {
+		row = graph.InsertAxes(row, 0)
+	}
+	return graph.BroadcastToDims(row, dims...)
 }
 
 // power is x^exponent for x ≥ 0. The gradient of a general power is not finite

@@ -13,6 +13,9 @@ func FuzzFromConfig(f *testing.F) {
 		`{"class_name": "Huber", "config": {"delta": 0.5, "name": "h"}}`,
 		`{"class_name": "BinaryFocalCrossentropy", "config": {"gamma": 1, "alpha": null, "apply_class_balancing": true}}`,
 		`{"class_name": "CategoricalCrossentropy", "config": {"from_logits": 1, "axis": [-1, {}]}}`,
+		`{"class_name": "CategoricalFocalCrossentropy", "config": {"alpha": [0.25, 1], "fn": {}}}`,
+		`{"class_name": "Tversky", "config": {"axis": [1, null], "beta": 1e300, "reduction": []}}`,
+		`{"class_name": "Circle", "config": {"margin": -1, "remove_diagonal": false}}`,
 	} {
 		f.Add([]byte(text))
 	}

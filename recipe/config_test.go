@@ -149,6 +149,7 @@ func TestValidate(t *testing.T) {
 		{"output.activation", "sigmoid", func(c *recipe.Config) { c.Output.Activation = "relu" }},
 		{"training.loss", "mse", func(c *recipe.Config) { c.Training.Loss = "mze" }},
 		{"training.loss", "mse", func(c *recipe.Config) { c.Training.Loss = "categorical_crossentropy" }},
+		{"training.loss", "mse", func(c *recipe.Config) { c.Training.Loss = "circle" }},
 		{"training.epochs", "positive", func(c *recipe.Config) { c.Training.Epochs = -1 }},
 		{"training.batch_size", "positive", func(c *recipe.Config) { c.Training.BatchSize = -1 }},
 		{"training.optimizer", "rmsprop", optimizer("rmsporp", nil)},

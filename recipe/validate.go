@@ -125,10 +125,10 @@ func (c *Config) validateTraining() error {
 }
 
 // LossNames returns the losses that a recommender may be trained with, sorted:
-// those of one number an example, for those of several, such as classes, find
-// nothing to learn in it.
+// those of one number an example, for those of several, such as classes or
+// embeddings, find nothing to learn in it.
 func LossNames() []string {
-	several := []string{"categorical", "cosine", "kl", "kullback"}
+	several := []string{"categorical", "circle", "cosine", "kl", "kullback"}
 	return slices.DeleteFunc(loss.Names(), func(name string) bool {
 		return slices.ContainsFunc(several, func(word string) bool { return strings.Contains(name, word) })
 	})
