@@ -10,10 +10,11 @@ import (
 // cellValues is what a Lookup reads of rows of cells of some type. Its methods but
 // reset are called by several goroutines at once, for different ids.
 type cellValues interface {
-	// reset makes room for the cells of ids, and if they are pooled, for the result's.
-	reset(ids, pooled int)
-	// read reads the rows of ids from one on. The stripes of keys are locked.
-	read(t *Table, w *cellTools, keys *keyBatch, rows []uint32, from int)
+	// reset makes room for what l looks up.
+	reset(l *Lookup)
+	// read reads the rows of ids from one on, of block b. The stripes of keys are
+	// locked.
+	read(l *Lookup, w *cellTools, b block, keys *keyBatch, from int)
 	// pool makes the result's rows of block b.
 	pool(l *Lookup, w *cellTools, b block)
 	// fill makes row i of the result the one row of another's.
@@ -22,9 +23,10 @@ type cellValues interface {
 
 // cellTools is one worker's memory for reading cells.
 type cellTools struct {
-	bag  bag64
-	row  []float64 // a copy of a row, to be caught up
-	last [1]int64
+	bag   bag64
+	block []float64 // the rows of a block that are not kept
+	row   []float64 // a copy of a row, to be caught up
+	last  [1]int64
 }
 
 // prepareCells readies l for a table whose rows are cells, or are not.
@@ -68,19 +70,18 @@ type plainCells[T Cell] struct {
 	out  []T // the result
 }
 
-func (p *plainCells[T]) reset(ids, _ int) {
-	p.rows = slices.Grow(p.rows[:0], ids)[:ids]
+func (p *plainCells[T]) reset(l *Lookup) {
+	n := len(l.rows) * l.table.opt.Width
+	p.rows = slices.Grow(p.rows[:0], n)[:n]
 	p.out = p.rows
 }
 
-func (p *plainCells[T]) read(t *Table, _ *cellTools, keys *keyBatch, rows []uint32, from int) {
-	for i, r := range rows {
-		readID(t, p.of(t, from+i), keys, i, r)
+func (p *plainCells[T]) read(l *Lookup, _ *cellTools, _ block, keys *keyBatch, from int) {
+	width := l.table.opt.Width
+	for i := range keys.len() {
+		readID(l.table, p.rows[(from+i)*width:][:width], keys, i, l.rows[from+i])
 	}
 }
-
-// of returns the cells of an id.
-func (p *plainCells[T]) of(t *Table, id int) []T { return p.rows[id*t.opt.Width:][:t.opt.Width] }
 
 // readID writes what id i of a batch, which has row r, reads as.
 func readID[T Cell](t *Table, dst []T, keys *keyBatch, i int, r uint32) {
@@ -98,23 +99,44 @@ func (p *plainCells[T]) pool(*Lookup, *cellTools, block) {}
 
 func (p *plainCells[T]) fill(int, cellValues) {} // no empty bags without a combiner
 
-// wideCells is what is read of rows of float64: caught up, and pooled in float64.
+// wideCells is what is read of rows of float64: caught up, and pooled in float64. Rows
+// are kept where they are the result, or where the way back needs them; else those of
+// a block are forgotten when it has been pooled.
 type wideCells struct {
 	plainCells[float64]
 	pooled []float64
+	keeps  bool
 }
 
-func (x *wideCells) reset(ids, pooled int) {
-	x.plainCells.reset(ids, 0)
-	if pooled > 0 {
-		x.pooled = slices.Grow(x.pooled[:0], pooled)[:pooled]
+func (x *wideCells) reset(l *Lookup) {
+	x.keeps = !l.pooled() || l.opt.Training && columns[l.opt.Combiner] != nil
+	if x.keeps {
+		x.plainCells.reset(l)
+	}
+	if l.pooled() {
+		n := l.count() * l.table.opt.Width
+		x.pooled = slices.Grow(x.pooled[:0], n)[:n]
 		x.out = x.pooled
 	}
 }
 
-func (x *wideCells) read(t *Table, w *cellTools, keys *keyBatch, rows []uint32, from int) {
-	for i, r := range rows {
-		if dst := x.of(t, from+i); t.core.exact && r < firstSpecial {
+// of returns the rows of block b, and the id that the first of them is of.
+func (x *wideCells) of(l *Lookup, w *cellTools, b block) (rows []float64, first int) {
+	if x.keeps {
+		return x.rows, 0
+	}
+	lo, hi := l.bounds(b)
+	n := (hi - lo) * l.table.opt.Width
+	w.block = slices.Grow(w.block[:0], n)[:n]
+	return w.block, lo
+}
+
+func (x *wideCells) read(l *Lookup, w *cellTools, b block, keys *keyBatch, from int) {
+	all, first := x.of(l, w, b)
+	t, width := l.table, l.table.opt.Width
+	for i := range keys.len() {
+		dst, r := all[(from+i-first)*width:][:width], l.rows[from+i]
+		if t.core.exact && r < firstSpecial {
 			copy(dst, w.caughtUp(t, r))
 		} else {
 			readID(t, dst, keys, i, r)
@@ -142,12 +164,13 @@ func (x *wideCells) pool(l *Lookup, w *cellTools, b block) {
 	if l.pooled() {
 		// It has been prepared before, so that there is no error.
 		_ = w.bag.prepare(l.opt.Combiner, l.ids.Weights(), l.opt.Prune)
-	}
-	for i := b.from; l.pooled() && i < b.to; i++ {
-		l.collect(&w.bag, i)
-		out := x.out[i*width : (i+1)*width]
-		clear(out)
-		w.bag.forward(out, x.rows)
+		rows, first := x.of(l, w, b)
+		for i := b.from; i < b.to; i++ {
+			l.collect(&w.bag, i, first)
+			out := x.out[i*width : (i+1)*width]
+			clear(out)
+			w.bag.forward(out, rows)
+		}
 	}
 	if !l.cellsOnly {
 		narrowed(l.out(b), x.out[b.from*width:])
@@ -175,12 +198,12 @@ func widened(src []float32) []float64 {
 	return dst
 }
 
-// collect puts the ids of a bag that count into b.
-func (l *Lookup) collect(b *bag64, bag int) {
+// collect puts the ids of a bag that count into b, numbered from first on.
+func (l *Lookup) collect(b *bag64, bag, first int) {
 	b.reset()
 	for j := l.bags.Splits[bag]; j < l.bags.Splits[bag+1]; j++ {
 		if l.rows[j] != rowSkip {
-			b.add(int(j), l.ids.Weights(), int(j))
+			b.add(int(j)-first, l.ids.Weights(), int(j))
 		}
 	}
 }

@@ -158,7 +158,7 @@ func (t *Table) look(ctx context.Context, l *Lookup, ids tensor.IDs, o LookupOpt
 	}
 	l.ctx = ctx
 	workers := t.workers(len(l.rows))
-	l.cut(min(blockSize(len(l.rows), workers), l.reduction.blockIDs()))
+	l.cut(min(blockSize(len(l.rows), workers), l.mostIDs()))
 	l.next.Store(0)
 	l.errors.reset()
 	if len(l.blocks) == 0 {
@@ -224,13 +224,6 @@ func (l *Lookup) prepare(t *Table, ids tensor.IDs, o LookupOptions) error {
 	l.rows = slices.Grow(l.rows[:0], n)[:n]
 	l.keys.hashes = slices.Grow(l.keys.hashes[:0], n)[:n]
 	l.div = l.div[:0]
-	if l.cells != nil {
-		pooled := 0
-		if o.Combiner != None {
-			pooled = l.count() * t.opt.Width
-		}
-		l.cells.reset(n*t.opt.Width, pooled)
-	}
 	if l.cells == nil && (o.Combiner == Mean || o.Combiner == SqrtN) {
 		l.div = slices.Grow(l.div, l.count())[:l.count()]
 	}
@@ -238,6 +231,9 @@ func (l *Lookup) prepare(t *Table, ids tensor.IDs, o LookupOptions) error {
 		l.crew.work = l.work
 	}
 	l.table, l.opt, l.ids, l.freed = t, o, ids, t.freed.Load()
+	if l.cells != nil {
+		l.cells.reset(l)
+	}
 	return nil
 }
 

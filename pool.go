@@ -71,7 +71,7 @@ func (l *Lookup) poolPiece(w *poolTools, b block, from, to int) error {
 		return err
 	}
 	if l.cells != nil {
-		l.cells.read(t, &w.cells, &w.keys, rows, from)
+		l.cells.read(l, &w.cells, b, &w.keys, from)
 		return nil
 	}
 	piece := l.piece(w, b, from, to)

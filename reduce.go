@@ -70,9 +70,9 @@ func (r *reduction) prepare(o LookupOptions, weights []float32, n int) error {
 // take the same time, 8,192 up to a third more (LookupInto by Max, one thread).
 const reduceIDs = 1024
 
-// blockIDs bounds the ids of a block.
-func (r *reduction) blockIDs() int {
-	if r.reducer != nil {
+// mostIDs bounds the ids of a block.
+func (l *Lookup) mostIDs() int {
+	if l.reduction.reducer != nil || l.cells != nil {
 		return reduceIDs
 	}
 	return blockIDs

@@ -75,7 +75,7 @@ func (l *Lookup) backward64(dout []float64) []float64 {
 	rows, width := l.cells.(*wideCells).rows, l.table.opt.Width
 	grads := make([]float64, len(l.rows)*width)
 	for bag := range l.count() {
-		l.collect(&b, bag)
+		l.collect(&b, bag, 0)
 		b.backward(grads, dout[bag*width:(bag+1)*width], rows)
 	}
 	return grads
