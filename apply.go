@@ -23,6 +23,7 @@ type applyTools[F optim.Float] struct {
 	segments []int64   // where each row's occurrences begin among from
 	from     []uint32  // which row of the gradients each occurrence takes
 	scale    []float32 // what it is multiplied by
+	parts    []float64 // the same of rows of float64
 	first    []int     // position at which each row first occurs
 	grads    []F       // a summed gradient a row
 	squares  []float32
@@ -184,7 +185,7 @@ func (g *Gradients) resolve(c *core, occurrences []uint64) error {
 func fill[F optim.Float](g *Gradients, w *applyTools[F], sorted []uint64) (rest []uint64) {
 	width := g.table.opt.Width
 	w.rows, w.first = w.rows[:0], w.first[:0]
-	w.segments, w.from, w.scale = w.segments[:0], w.from[:0], w.scale[:0]
+	w.segments, w.from, w.scale, w.parts = w.segments[:0], w.from[:0], w.scale[:0], w.parts[:0]
 	w.grads = slices.Grow(w.grads[:0], rowsPerUpdate*width)[:rowsPerUpdate*width]
 	clear(w.grads)
 	summed, last := 0, uint32(rowAbsent)
@@ -205,6 +206,9 @@ func fill[F optim.Float](g *Gradients, w *applyTools[F], sorted []uint64) (rest 
 		w.from = append(w.from, g.source[pos])
 		if len(g.scale) > 0 {
 			w.scale = append(w.scale, g.scale[pos])
+		}
+		if len(g.parts) > 0 {
+			w.parts = append(w.parts, g.parts[pos])
 		}
 	}
 	sum(g, w, summed)
@@ -227,7 +231,7 @@ func sum[F optim.Float](g *Gradients, w *applyTools[F], first int) int {
 	case *applyTools[float64]:
 		sumWide(w, g.wide.all, width, first)
 	}
-	w.segments, w.from, w.scale = append(w.segments[:0], 0), w.from[:0], w.scale[:0]
+	w.segments, w.from, w.scale, w.parts = append(w.segments[:0], 0), w.from[:0], w.scale[:0], w.parts[:0]
 	return len(w.rows) - 1
 }
 

@@ -93,31 +93,25 @@ func (b *bag64) sum(out, data []float64) {
 	}
 }
 
-// backward writes the gradient of each row of the bag under its number into grads,
-// which are zeros, for the gradient dout of what forward wrote.
-func (b *bag64) backward(grads, dout, data []float64) {
-	switch {
-	case !b.counts():
-	case b.column == nil:
-		b.share(grads, dout)
-	default:
-		b.columns(grads, dout, data)
-	}
-}
-
-// share gives each row its part of the gradient of a sum.
-func (b *bag64) share(grads, dout []float64) {
-	d := b.divisor()
-	for j, row := range b.at {
-		part, grad := b.w[j]/d, grads[row*len(dout):][:len(dout)]
-		for i, dy := range dout {
-			grad[i] = dy * part
+// parts appends, for each row of the bag, what part of it a weighted sum is: the
+// gradient of a row is that part of the sum's.
+func (b *bag64) parts(to []float64) []float64 {
+	counts, d := b.counts(), b.divisor()
+	for _, w := range b.w {
+		if !counts {
+			w, d = 0, 1
 		}
+		to = append(to, w/d)
 	}
+	return to
 }
 
-// columns goes back through a column, a dimension at a time.
-func (b *bag64) columns(grads, dout, data []float64) {
+// backward writes the gradient of each row of a bag that a column reduced under its
+// number into grads, which are zeros, for the gradient dout of what forward wrote.
+func (b *bag64) backward(grads, dout, data []float64) {
+	if !b.counts() {
+		return
+	}
 	width := len(dout)
 	b.dx = slices.Grow(b.dx[:0], len(b.at))[:len(b.at)]
 	for i, dy := range dout {

@@ -27,7 +27,8 @@ type Gradients struct {
 	source  []uint32         // of each position: the row of the gradients that it takes
 	scale   []float32        // of each position: what that is multiplied by; empty if always 1
 	grads   joined[float32]  // gradients of all terms
-	wide    joined[float64]  // the same of rows of float64, a gradient an id
+	wide    joined[float64]  // the same of rows of float64
+	parts   []float64        // in the place of scale, of rows of float64
 	back    backward         // gradients that combiners make of those of their bags
 	norms   []float64        // squared norm of the row that first occurs at a position
 
@@ -47,7 +48,7 @@ type term struct {
 	lookup *Lookup
 	use    uint64 // which use of lookup it is
 	grad   []float32
-	wide   []float64 // in place of grad, of rows of float64: a gradient an id
+	wide   []float64 // in the place of grad, of rows of float64
 	first  int       // position of its first id among all terms'
 	row    int       // its first row among all terms' gradients
 	rows   int       // how many it has

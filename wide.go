@@ -1,10 +1,12 @@
 package rowan
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// Rows of float64 go the way of others, with two differences: what a bag's gradient
-// means to each of its ids is computed when it is added, in float64, so that a term
-// has a gradient an id, and they are summed by plain loops.
+// Rows of float64 go the way of others. What differs is that parts and sums are of
+// float64 and in plain loops.
 
 // AddFloat64 is [Gradients.Add] for a table of Float64, with nothing rounded to
 // float32: grad has the shape of the looked up values.
@@ -42,13 +44,15 @@ func (g *Gradients) add64(l *Lookup, grad []float64) error {
 	return err
 }
 
-// push64 appends a term.
+// push64 appends a term. A sum's gradient is that of its rows, in parts; what a column
+// made of a bag has a gradient for each of its ids.
 func (g *Gradients) push64(l *Lookup, grad []float64) error {
+	if columns[l.opt.Combiner] == nil {
+		return g.pushTerm(term{lookup: l, use: l.uses, wide: grad}, l.count())
+	}
 	wide := l.backward64(grad)
-	if columns[l.opt.Combiner] != nil {
-		if err := checkFinite64("gradient of a row, which the combiner made,", wide); err != nil {
-			return g.table.lookupError(l.opt, err)
-		}
+	if err := checkFinite64("gradient of a row, which the combiner made,", wide); err != nil {
+		return g.table.lookupError(l.opt, err)
 	}
 	return g.pushTerm(term{lookup: l, use: l.uses, wide: wide}, len(l.rows))
 }
@@ -64,14 +68,10 @@ func (f *fallback) sum64(dout []float64, width int) []float64 {
 	return sum
 }
 
-// backward64 returns the gradient of each id, for the gradient dout of the values.
+// backward64 returns the gradient of each id, for the gradient dout of what a column
+// made of their bags.
 func (l *Lookup) backward64(dout []float64) []float64 {
-	if !l.pooled() {
-		return dout
-	}
-	var b bag64
-	// The lookup has been prepared so, without an error.
-	_ = b.prepare(l.opt.Combiner, l.ids.Weights(), l.opt.Prune)
+	b := l.bag64()
 	rows, width := l.cells.(*wideCells).rows, l.table.opt.Width
 	grads := make([]float64, len(l.rows)*width)
 	for bag := range l.count() {
@@ -81,22 +81,56 @@ func (l *Lookup) backward64(dout []float64) []float64 {
 	return grads
 }
 
+// bag64 returns an empty bag of the lookup, which has been prepared before, so that
+// there is no error.
+func (l *Lookup) bag64() (b bag64) {
+	_ = b.prepare(l.opt.Combiner, l.ids.Weights(), l.opt.Prune)
+	return b
+}
+
 // traceWide does trace for rows of float64.
 func (g *Gradients) traceWide() {
-	for pos := range g.positions() {
-		g.source = append(g.source, uint32(pos))
+	g.parts = g.parts[:0]
+	for i := range g.terms {
+		t := &g.terms[i]
+		if l := t.lookup; l.pooled() && columns[l.opt.Combiner] == nil {
+			g.traceSums(l, uint32(t.row))
+			continue
+		}
+		for j := range t.lookup.rows {
+			g.source, g.parts = append(g.source, uint32(t.row+j)), append(g.parts, 1)
+		}
 	}
 	g.wide.of(len(g.terms), func(i int) []float64 { return g.terms[i].wide })
 }
 
-// sumWide adds the gathered occurrences to the gradients of the block's rows from
-// row first on.
+// traceSums notes for each id of a lookup its bag, counted from first, and its part of
+// the bag's sum.
+func (g *Gradients) traceSums(l *Lookup, first uint32) {
+	b := l.bag64()
+	for bag := range l.count() {
+		l.collect(&b, bag, 0)
+		parts := len(g.parts)
+		g.parts = b.parts(g.parts)
+		for j := l.bags.Splits[bag]; j < l.bags.Splits[bag+1]; j++ {
+			g.source = append(g.source, first+uint32(bag))
+			if l.rows[j] == rowSkip { // it is not among the bag's, and trains nothing
+				g.parts = slices.Insert(g.parts, parts, 0)
+			}
+			parts++
+		}
+	}
+}
+
+// sumWide adds the gathered occurrences to the gradients of the block's rows from row
+// first on.
 func sumWide(w *applyTools[float64], grads []float64, width, first int) {
 	for i, from := range w.segments[:len(w.segments)-1] {
 		sum := w.grads[(first+i)*width:][:width]
-		for _, source := range w.from[from:w.segments[i+1]] {
-			for d, g := range grads[int(source)*width:][:width] {
-				sum[d] += g
+		for j := from; j < w.segments[i+1]; j++ {
+			part := w.parts[j]
+			for d, g := range grads[int(w.from[j])*width:][:width] {
+				sum[d] += float64(g * part)
 			}
 		}
 	}
