@@ -36,6 +36,26 @@ func addPenalty[F optim.Float](r Regularizer, grad, weights []F, steps int64, sc
 		return
 	}
 	l1, l2 := F(F(r.L1)*F(steps)), F(2*F(r.L2)*F(steps))
+	grad = grad[:len(weights)]
+	if l1 == 0 { // the signs of weights are no branch that could be foretold
+		for i, w := range weights {
+			grad[i] += F(l2 * w)
+		}
+	} else {
+		addL1(grad, weights, l1, l2)
+	}
+	if r.Row == nil {
+		return
+	}
+	clear(scratch)
+	r.Row(*any(&weights).(*[]float32), scratch)
+	for i, g := range scratch {
+		grad[i] += F(F(g) * F(steps))
+	}
+}
+
+// addL1 adds the gradients of both penalties of numbers, together.
+func addL1[F optim.Float](grad, weights []F, l1, l2 F) {
 	for i, w := range weights {
 		g := F(l2 * w)
 		switch {
@@ -45,14 +65,6 @@ func addPenalty[F optim.Float](r Regularizer, grad, weights []F, steps int64, sc
 			g -= l1
 		}
 		grad[i] += g
-	}
-	if r.Row == nil {
-		return
-	}
-	clear(scratch)
-	r.Row(*any(&weights).(*[]float32), scratch)
-	for i, g := range scratch {
-		grad[i] += F(F(g) * F(steps))
 	}
 }
 
