@@ -33,9 +33,8 @@ import (
 // with Adam 640 in place of 768.
 //
 // It saves memory and not time: rows are copied out before they are pooled, and
-// rounding draws a random number for each two weights. Of rows of 64 numbers that
-// lie in the cache a lookup takes three to six times as long as of Float32, an
-// update six to eight times.
+// rounding draws a random number for each two weights. Lookups and updates take five
+// to nine times as long as of Float32 (docs/performance.md).
 //
 // How numbers are rounded:
 //
