@@ -371,9 +371,6 @@ func squares[F optim.Float](row []F) F {
 	if row, ok := any(&row).(*[]float32); ok {
 		return F(kernel.Dot(*row, *row))
 	}
-	var sum F
-	for _, x := range row {
-		sum += F(x * x)
-	}
-	return sum
+	wide := *any(&row).(*[]float64)
+	return F(kernel.Dot64(wide, wide))
 }

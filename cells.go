@@ -127,23 +127,13 @@ func (c *core) forget(stripe int, r uint32) {
 func checkCells[T Cell](cells []T) error {
 	switch cells := any(&cells).(type) {
 	case *[]float64:
-		return checkFinite64("value", *cells)
+		return checkFinite("value", *cells)
 	case *[]string:
 		for i, s := range *cells {
 			if len(s) > text.MaxString {
 				return fmt.Errorf("%w: value %d of %d is a string of %d bytes, at most %d: beginning %.40q",
 					ErrShape, i, len(*cells), len(s), text.MaxString, s)
 			}
-		}
-	}
-	return nil
-}
-
-// checkFinite64 reports the first number of x that is NaN or infinite.
-func checkFinite64(what string, x []float64) error {
-	for i, v := range x {
-		if v-v != 0 {
-			return fmt.Errorf("%w: %s %d of %d is %v", ErrNotFinite, what, i, len(x), v)
 		}
 	}
 	return nil

@@ -171,8 +171,8 @@ func (g *Gradients) pushTerm(next term, rows int) error {
 
 // checkFinite reports the first number of x that is NaN or infinite. The fast
 // way looks at the sum of squares, which is finite only if every number is.
-func checkFinite(what string, x []float32) error {
-	if s := kernel.Dot(x, x); s-s == 0 {
+func checkFinite[F optim.Float](what string, x []F) error {
+	if s := squares(x); s-s == 0 {
 		return nil
 	}
 	for i, v := range x {

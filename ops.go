@@ -278,7 +278,7 @@ func bringOne[F optim.Float](t *Table, c *core, row []F, now int64) {
 	}
 	last := lastStep(&c.layout, row)
 	if c.exact {
-		catchUp(t, c, row, []uint32{0}, []int64{last}, now)
+		catchUp(t, c, row, only, []int64{last}, now)
 	}
 	setLastStep(&c.layout, row, max(now, last))
 }

@@ -331,7 +331,7 @@ func fillRow[F optim.Float](l *loading, row, numbers []F, b *format.Block, i int
 	t, c := l.table, l.core
 	if l.until > 0 {
 		copy(row, numbers)
-		catchUp(t, c, row, []uint32{0}, []int64{b.Last[i]}, l.until)
+		catchUp(t, c, row, only, []int64{b.Last[i]}, l.until)
 		numbers = row
 	}
 	if l.take.weights {

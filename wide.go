@@ -25,7 +25,7 @@ func (g *Gradients) AddFloat64(l *LookupOf[float64], grad Array[float64]) error 
 		return fmt.Errorf("%w: table %q: a gradient of shape %v has %d numbers, got %d",
 			ErrShape, g.table.opt.Name, grad.Shape, want, len(grad.Data))
 	}
-	if err := checkFinite64("gradient", grad.Data); err != nil {
+	if err := checkFinite("gradient", grad.Data); err != nil {
 		return g.table.lookupError(lookup.opt, err)
 	}
 	return g.add64(lookup, grad.Data)
@@ -51,7 +51,7 @@ func (g *Gradients) push64(l *Lookup, grad []float64) error {
 		return g.pushTerm(term{lookup: l, use: l.uses, wide: grad}, l.count())
 	}
 	wide := l.backward64(grad)
-	if err := checkFinite64("gradient of a row, which the combiner made,", wide); err != nil {
+	if err := checkFinite("gradient of a row, which the combiner made,", wide); err != nil {
 		return g.table.lookupError(l.opt, err)
 	}
 	return g.pushTerm(term{lookup: l, use: l.uses, wide: wide}, len(l.rows))
