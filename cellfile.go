@@ -7,60 +7,82 @@ import (
 	"github.com/rowan-embeddings/rowan/internal/format"
 )
 
-// fillCells copies rows of cells, with their state, into a block of a file.
-func (c *core) fillCells(b *format.Block, rows []uint32) {
-	b.Cells, b.Texts = b.Cells[:0], b.Texts[:0]
+// cellForm is what depends on the type of cells, where that is known to the table
+// alone.
+type cellForm interface {
+	// values returns what a lookup reads them into.
+	values() cellValues
+	// save appends rows, with their state, to a block of a file.
+	save(b *format.Block, c *core, rows []uint32)
+	// load makes row r of the core of l, which is of a stripe, of row i of a block of
+	// a file.
+	load(l *loading, h format.Header, b *format.Block, i int, r uint32, stripe int) error
+}
+
+// cellForms are the forms of the types that are cells.
+var cellForms = [...]cellForm{
+	Float64: wideForm{},
+	Int8:    plainForm[int8]{},
+	Int32:   plainForm[int32]{},
+	Int64:   plainForm[int64]{},
+	Bool:    plainForm[bool]{},
+	String:  textForm{},
+}
+
+// plainForm is that of integers and truth values.
+type plainForm[T int8 | int32 | int64 | bool] struct{}
+
+func (plainForm[T]) values() cellValues { return new(plainCells[T]) }
+
+func (plainForm[T]) save(b *format.Block, c *core, rows []uint32) {
+	cells := make([]T, c.layout.width)
 	for _, r := range rows {
-		switch c.dtype {
-		case Float64:
-			b.Cells = format.AppendCells(b.Cells, rowOf[float64](c, r)[:c.layout.state])
-		case Int8:
-			b.Cells = appendRow[int8](b.Cells, c, r)
-		case Int32:
-			b.Cells = appendRow[int32](b.Cells, c, r)
-		case Int64:
-			b.Cells = appendRow[int64](b.Cells, c, r)
-		case Bool:
-			b.Cells = appendRow[bool](b.Cells, c, r)
-		case String:
-			n := len(b.Texts)
-			b.Texts = append(b.Texts, make([]string, c.layout.width)...)
-			readCells(c, b.Texts[n:], r)
-		}
+		readCells(c, cells, r)
+		b.Cells = format.AppendCells(b.Cells, cells)
 	}
 }
 
-func appendRow[T int8 | int32 | int64 | bool](to []byte, c *core, r uint32) []byte {
-	cells := make([]T, c.layout.width)
-	readCells(c, cells, r)
-	return format.AppendCells(to, cells)
-}
-
-// loadCells makes row r, which is of a stripe, of row i of a block of cells without
-// state.
-func (c *core) loadCells(b *format.Block, i int, r uint32, stripe int) error {
-	switch width := c.layout.width; c.dtype {
-	case Int8:
-		return loadRow[int8](c, b, i, r, stripe)
-	case Int32:
-		return loadRow[int32](c, b, i, r, stripe)
-	case Int64:
-		return loadRow[int64](c, b, i, r, stripe)
-	case Bool:
-		return loadRow[bool](c, b, i, r, stripe)
-	default:
-		cells := b.Texts[i*width : (i+1)*width]
-		if err := checkCells(cells); err != nil {
-			return err
-		}
-		return writeCells(c, stripe, r, cells)
-	}
-}
-
-func loadRow[T int8 | int32 | int64 | bool](c *core, b *format.Block, i int, r uint32, stripe int) error {
-	cells := make([]T, c.layout.width)
+func (plainForm[T]) load(l *loading, h format.Header, b *format.Block, i int, r uint32, stripe int) error {
+	cells := make([]T, h.Width)
 	format.ReadCells(cells, rowBytes(b, i))
-	return writeCells(c, stripe, r, cells)
+	return writeCells(l.core, stripe, r, cells)
+}
+
+// textForm is that of strings.
+type textForm struct{}
+
+func (textForm) values() cellValues { return new(plainCells[string]) }
+
+func (textForm) save(b *format.Block, c *core, rows []uint32) {
+	for _, r := range rows {
+		n := len(b.Texts)
+		b.Texts = append(b.Texts, make([]string, c.layout.width)...)
+		readCells(c, b.Texts[n:], r)
+	}
+}
+
+func (textForm) load(l *loading, h format.Header, b *format.Block, i int, r uint32, stripe int) error {
+	cells := b.Texts[i*h.Width:][:h.Width]
+	if err := checkCells(cells); err != nil {
+		return err
+	}
+	return writeCells(l.core, stripe, r, cells)
+}
+
+// wideForm is that of float64, which has state.
+type wideForm struct{}
+
+func (wideForm) values() cellValues { return new(wideCells) }
+
+func (wideForm) save(b *format.Block, c *core, rows []uint32) {
+	for _, r := range rows {
+		b.Cells = format.AppendCells(b.Cells, rowOf[float64](c, r)[:c.layout.state])
+	}
+}
+
+func (wideForm) load(l *loading, h format.Header, b *format.Block, i int, r uint32, _ int) error {
+	fillRow(l, rowOf[float64](l.core, r), numbers64(h, b, i), b, i)
+	return nil
 }
 
 // rowBytes returns the bytes of row i of a block.

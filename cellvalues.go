@@ -43,25 +43,9 @@ func (l *Lookup) prepareCells(t *Table, ids tensor.IDs, o LookupOptions) error {
 	}
 	l.reduction.reducer = nil
 	if l.cells == nil || l.table == nil || l.table.opt.DType != d {
-		l.cells = newCellValues(d)
+		l.cells = cellForms[d].values()
 	}
 	return new(bag64).prepare(o.Combiner, ids.Weights(), o.Prune)
-}
-
-func newCellValues(d DType) cellValues {
-	switch d {
-	case Int8:
-		return new(plainCells[int8])
-	case Int32:
-		return new(plainCells[int32])
-	case Int64:
-		return new(plainCells[int64])
-	case Bool:
-		return new(plainCells[bool])
-	case String:
-		return new(plainCells[string])
-	}
-	return new(wideCells)
 }
 
 // plainCells is what is read of rows that are not pooled.

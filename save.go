@@ -85,7 +85,8 @@ func (c *core) fill(b *format.Block, keys *keyBatch, rows []uint32) {
 	b.Keys, b.Strings = keys.ints, keys.strs
 	b.Rows, b.Last, b.Scores = b.Rows[:0], b.Last[:0], b.Scores[:0]
 	if c.dtype.isCells() {
-		c.fillCells(b, rows)
+		b.Cells, b.Texts = b.Cells[:0], b.Texts[:0]
+		cellForms[c.dtype].save(b, c, rows)
 	} else {
 		for _, r := range rows {
 			o := c.open(r)
@@ -296,14 +297,11 @@ func (l *loading) addBlock(h format.Header, b *format.Block, seen []bool) error 
 // fill makes row r, which is of a stripe, of row i of a block.
 func (l *loading) fill(h format.Header, b *format.Block, i int, r uint32, stripe int) error {
 	c := l.core
-	switch {
-	case c.dtype == Float64:
-		fillRow(l, rowOf[float64](c, r), numbers64(h, b, i), b, i)
-	case c.dtype.isCells():
-		if err := c.loadCells(b, i, r, stripe); err != nil {
+	if c.dtype.isCells() {
+		if err := cellForms[c.dtype].load(l, h, b, i, r, stripe); err != nil {
 			return err
 		}
-	default:
+	} else {
 		numbers, err := numbers32(h, b, i)
 		if err == nil {
 			err = c.dtype.checkRange("weight", numbers[:h.Width])
